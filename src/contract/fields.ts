@@ -1,0 +1,14 @@
+import { z } from 'zod'
+
+/** Text that a ledger can hold: no NUL, no half of a surrogate pair. */
+export const storableText = (maxCharacters: number) =>
+  z
+    .string()
+    .min(1)
+    .max(maxCharacters)
+    .refine((text) => !text.includes('\0'), 'must not contain NUL')
+    .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+
+/** A field that may be left out or be null, which mean the same. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  schema.nullish().transform((value) => value ?? undefined)

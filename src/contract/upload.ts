@@ -1,0 +1,75 @@
+import { z } from 'zod'
+import { optional, storableText } from './fields.ts'
+import type { FileView } from './file.ts'
+import type { TaskStatus } from './task.ts'
+
+/** Every plan has at most so many chunks; a chunk size that would need more is raised. Also S3's limit on parts. */
+export const maxChunks = 10_000
+
+const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+// RFC 9110 §8.3.1: type "/" subtype, then parameters whose values are tokens or quoted strings.
+const mediaType = new RegExp(`^${token}/${token}(?:[ \\t]*;[ \\t]*${token}=(?:${token}|"[^"\\\\\\r\\n\\0]*"))*$`)
+
+/** Body of `POST /api/files/upload/create`. */
+export const createUploadRequest = z.strictObject({
+  fileName: storableText(1024),
+  fileSize: z.int().min(0),
+  contentType: z.string().max(255).regex(mediaType, 'must be a media type such as video/mp4'),
+  poolId: optional(z.uuid().toLowerCase()),
+  bundleId: optional(z.uuid()),
+  chunkSize: optional(z.int().min(1)),
+  encryptPassword: optional(z.string()),
+  expiredAt: optional(
+    z.iso
+      .datetime({ offset: true })
+      .transform((text) => new Date(text))
+      .refine((moment) => moment.getTime() > Date.now(), 'must lie in the future'),
+  ),
+  hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the file, 64 hexadecimal digits')
+    .transform((text) => text.toLowerCase()),
+})
+export type CreateUploadRequest = z.output<typeof createUploadRequest>
+
+/** Answer of create: either the file is there already, or the plan by which it is to be sent. */
+export type CreateUploadResponse =
+  | { fileExists: true; file: FileView }
+  | { fileExists: false; taskId: string; chunkSize: number; chunksCount: number }
+
+/** Answer of `GET …/resume/{taskId}`: all a client needs to go on. Sizes in bytes, times in ISO 8601. */
+export type UploadView = {
+  taskId: string
+  fileName: string
+  fileSize: number
+  contentType: string
+  hash: string
+  poolId: string
+  bundleId: string | null
+  expiredAt: string | null
+  chunkSize: number
+  chunksCount: number
+  chunksUploaded: number
+  uploadedChunks: number[]
+  /** Percent of the chunks that are safely there. */
+  progress: number
+  status: TaskStatus
+  phase: 'receiving' | 'finishing' | 'done'
+  fileId: string | null
+  errorMessage: string | null
+  lastActivity: string
+  createdAt: string
+  updatedAt: string
+}
+
+/** Answer of `GET …/progress/{taskId}`; also the data of the event `upload.progress`. */
+export type UploadProgress = {
+  taskId: string
+  fileName: string
+  fileSize: number
+  chunksUploaded: number
+  chunksTotal: number
+  progress: number
+  status: TaskStatus
+  lastActivity: string
+}

@@ -1,0 +1,79 @@
+import type { Band } from '../contract/task.ts'
+import { takeBack } from './admission.ts'
+import type { Query } from './connect.ts'
+
+export type BandRow = {
+  band: Band
+  pausedAt: Date | null
+  /** Tasks that wait in the ledger. */
+  waiting: number
+  /** Tasks that were handed to the engine and wait for a worker. */
+  admitted: number
+  running: number
+  /** Since when the longest waiting one has been ready. */
+  oldestReadyAt: Date | null
+}
+
+/** How every band stands. */
+export async function listBands(query: Query): Promise<BandRow[]> {
+  return query<BandRow[]>`
+    select bands.band, paused_at,
+      (select count(*)::int from tasks where band = bands.band and runnable and admitted_at is null) as waiting,
+      (select count(*)::int from tasks where band = bands.band and runnable and admitted_at is not null
+        and lease_expires_at is null) as admitted,
+      (select count(*)::int from tasks where band = bands.band and lease_expires_at is not null) as running,
+      (select min(ready_at) from tasks where band = bands.band and runnable and lease_expires_at is null
+        and ready_at <= now()) as oldest_ready_at
+    from bands order by array_position(array['high', 'normal', 'low'], band)`
+}
+
+export type BandMinute = { band: Band; minute: Date; started: number; completed: number; failed: number }
+
+/** What happened in the bands in the last hour, minute by minute; minutes in which nothing did are left out. */
+export async function listBandMinutes(query: Query): Promise<BandMinute[]> {
+  return query<BandMinute[]>`
+    select band, minute, started, completed, failed from band_minutes where minute > now() - interval '1 hour'
+    order by minute`
+}
+
+export type BandCount = Pick<BandMinute, 'band' | 'started' | 'completed' | 'failed'>
+
+/** Adds to the current minute's figures, and forgets those of yesterday. */
+export async function addBandCounts(query: Query, counts: readonly BandCount[]): Promise<void> {
+  await query`
+    insert into band_minutes (band, minute, started, completed, failed)
+    select band, date_trunc('minute', now()), started, completed, failed
+    from unnest(${counts.map((one) => one.band)}::text[], ${counts.map((one) => one.started)}::int[],
+      ${counts.map((one) => one.completed)}::int[], ${counts.map((one) => one.failed)}::int[])
+      as added (band, started, completed, failed)
+    order by band
+    on conflict (band, minute) do update set started = band_minutes.started + excluded.started,
+      completed = band_minutes.completed + excluded.completed, failed = band_minutes.failed + excluded.failed`
+  await query`delete from band_minutes where minute < now() - interval '1 day'`
+}
+
+/** Stops a band: nothing more is admitted, and what was admitted but not claimed is taken back. */
+export async function pauseBand(query: Query, band: Band): Promise<void> {
+  await query`update bands set paused_at = coalesce(paused_at, now()) where band = ${band}`
+  await takeBack(query, band)
+}
+
+export async function resumeBand(query: Query, band: Band): Promise<void> {
+  await query`update bands set paused_at = null where band = ${band}`
+}
+
+export type RunningTask = {
+  workerId: string
+  taskId: string
+  type: string
+  name: string
+  accountId: string
+  epoch: number
+}
+
+/** What every worker is at. */
+export async function listRunning(query: Query): Promise<RunningTask[]> {
+  return query<RunningTask[]>`
+    select claimed_by as worker_id, id as task_id, type, name, account_id, epoch from tasks
+    where lease_expires_at is not null and claimed_by is not null order by last_activity limit 1000`
+}

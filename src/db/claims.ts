@@ -1,0 +1,185 @@
+import type { Band, TaskStatus } from '../contract/task.ts'
+import { joinRings } from './admission.ts'
+import { jsonb, type Query } from './connect.ts'
+
+/** How long a claim lives without a heartbeat. Ledger time alone decides. */
+export const leaseMs = 3000
+
+export type Claim = { taskId: string; epoch: number }
+
+export type ClaimedTask = {
+  dispatch: number
+  id: string
+  accountId: string
+  type: string
+  name: string
+  band: Band
+  parameters: unknown
+  checkpoint: unknown
+  attempts: number
+  epoch: number
+}
+
+/**
+ * Claims tasks for their deliveries, in one statement with their `task.started` events. What is not answered is outdated,
+ * not to run, or held by somebody. Rows are locked in the order of their ids, as everywhere where several are.
+ */
+export async function claimTasks(
+  query: Query,
+  workerId: string,
+  deliveries: readonly { taskId: string; dispatch: number }[],
+): Promise<ClaimedTask[]> {
+  return query<ClaimedTask[]>`
+    with wanted as (
+      select tasks.id from tasks
+        join unnest(${deliveries.map((one) => one.taskId)}::uuid[], ${deliveries.map((one) => one.dispatch)}::int[])
+          as delivery (task_id, dispatch) on tasks.id = delivery.task_id and tasks.dispatch = delivery.dispatch
+      where runnable and status in ('Pending', 'InProgress') and (lease_expires_at is null or lease_expires_at < now())
+      order by tasks.id for no key update of tasks
+    ), claimed as (
+      update tasks set status = 'InProgress', epoch = epoch + 1, attempts = attempts + 1, claimed_by = ${workerId},
+        lease_expires_at = now() + ${leaseMs} * interval '1 millisecond', started_at = coalesce(started_at, now()),
+        last_seq = last_seq + 1, last_activity = now(), updated_at = now()
+      from wanted where tasks.id = wanted.id
+      returning tasks.*
+    ), told as (
+      insert into task_events (task_id, seq, account_id, type, data)
+      select id, last_seq, account_id, 'task.started', jsonb_build_object(
+        'taskId', id, 'name', name, 'type', type, 'attempt', attempts, 'startedAt', ${isoNow(query)})
+      from claimed
+    )
+    select id, dispatch, account_id, type, name, band, parameters, checkpoint, attempts, epoch from claimed`
+}
+
+/** The transaction's time as JSON has it: ISO 8601 in UTC with milliseconds. */
+function isoNow(query: Query) {
+  return query`to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+}
+
+/** Renews leases. Answers for each claim the status in which it still stands, or undefined when it is lost. */
+export async function renewLeases(query: Query, claims: readonly Claim[]): Promise<(TaskStatus | undefined)[]> {
+  const rows = await query<{ id: string; epoch: number; status: TaskStatus }[]>`
+    update tasks set lease_expires_at = now() + ${leaseMs} * interval '1 millisecond'
+    where id in (
+      select tasks.id from tasks
+        join unnest(${claims.map((claim) => claim.taskId)}::uuid[], ${claims.map((claim) => claim.epoch)}::int[])
+          as claim (task_id, epoch) on tasks.id = claim.task_id and tasks.epoch = claim.epoch
+      where lease_expires_at is not null order by tasks.id for no key update of tasks
+    )
+    returning id, epoch, status`
+  const standing = new Map(rows.map((row) => [row.id, row]))
+  return claims.map(({ taskId, epoch }) => {
+    const row = standing.get(taskId)
+    return row?.epoch === epoch ? row.status : undefined
+  })
+}
+
+/** Saves where a run has come to. A claim may do so until it is released, also when the task was paused. */
+export async function saveCheckpoint(query: Query, claim: Claim, checkpoint: unknown): Promise<boolean> {
+  const rows = await query`
+    update tasks set checkpoint = ${jsonb(query, checkpoint)}, last_activity = now(), updated_at = now()
+    where id = ${claim.taskId} and epoch = ${claim.epoch} and lease_expires_at is not null`
+  return rows.count === 1
+}
+
+export type Progress = { percent: number; message: string | null }
+
+/** Notes how far a run is. False when the claim is lost. */
+export async function saveProgress(query: Query, claim: Claim, { percent, message }: Progress): Promise<boolean> {
+  const rows = await query`
+    update tasks set progress = ${percent}, status_message = coalesce(${message}, status_message), last_activity = now(),
+      updated_at = now()
+    where id = ${claim.taskId} and epoch = ${claim.epoch} and status = 'InProgress' and lease_expires_at is not null`
+  return rows.count === 1
+}
+
+export type Ending =
+  | { status: 'Completed'; results: Record<string, unknown> }
+  | { status: 'Failed'; errorCode: string; errorMessage: string }
+
+export type Ended = { endedAt: Date; isAwaited: boolean }
+
+/** Ends a task under its claim. Answers when it ended (ledger time), or undefined when the claim is lost. */
+export async function endTask(query: Query, claim: Claim, ending: Ending): Promise<Ended | undefined> {
+  const done = ending.status === 'Completed'
+  const [row] = await query<Ended[]>`
+    update tasks set status = ${ending.status}, runnable = false, lease_expires_at = null, claimed_by = null,
+      progress = case when ${done} then 100 else progress end,
+      results = ${done ? jsonb(query, ending.results) : null},
+      error_code = ${done ? null : ending.errorCode}, error_message = ${done ? null : ending.errorMessage},
+      completed_at = now(), last_activity = now(), updated_at = now()
+    where id = ${claim.taskId} and epoch = ${claim.epoch} and status = 'InProgress' and lease_expires_at is not null
+    returning completed_at as ended_at, is_awaited`
+  return row
+}
+
+export type Completion = Claim & { results: Record<string, unknown> }
+
+/**
+ * Completes several tasks, each under its own claim, in one statement with their `task.completed` events. Answers those
+ * that were completed, and whether others wait for them; the rest had lost their claims.
+ */
+export async function completeTasks(
+  query: Query,
+  completions: readonly Completion[],
+): Promise<{ id: string; epoch: number; isAwaited: boolean }[]> {
+  const results = completions.map((one) => JSON.stringify(one.results))
+  return query`
+    with wanted as (
+      select tasks.id, done.results::jsonb as results from tasks
+        join unnest(${completions.map((one) => one.taskId)}::uuid[], ${completions.map((one) => one.epoch)}::int[],
+          ${results}::text[]) as done (task_id, epoch, results) on tasks.id = done.task_id and tasks.epoch = done.epoch
+      where status = 'InProgress' and lease_expires_at is not null
+      order by tasks.id for no key update of tasks
+    ), completed as (
+      update tasks set status = 'Completed', runnable = false, lease_expires_at = null, claimed_by = null, progress = 100,
+        results = wanted.results, completed_at = now(), last_seq = last_seq + 1, last_activity = now(), updated_at = now()
+      from wanted where tasks.id = wanted.id
+      returning tasks.*
+    ), told as (
+      insert into task_events (task_id, seq, account_id, type, data)
+      select id, last_seq, account_id, 'task.completed', jsonb_build_object('taskId', id, 'name', name, 'type', type,
+        'completedAt', ${isoNow(query)}, 'results', results)
+      from completed
+    )
+    select id, epoch, is_awaited from completed`
+}
+
+/** What becomes of a task that its claim gives back. */
+export type Release =
+  /** To be delivered again after a while: an attempt failed, or (`countsAttempt` false) its worker goes away. */
+  | { kind: 'again'; delayMs: number; countsAttempt: boolean }
+  /** Not to be delivered before somebody asks for it. */
+  | { kind: 'parked' }
+  /** It was paused or ended meanwhile; only the claim is dropped. */
+  | { kind: 'dropped' }
+
+/** Gives a task back under its claim. False when the claim is lost, or the task is not in a state to be given back so. */
+export async function releaseTask(query: Query, claim: Claim, release: Release): Promise<boolean> {
+  if (release.kind === 'dropped') return dropClaim(query, claim)
+  const again = release.kind === 'again'
+  const delayMs = again ? release.delayMs : 0
+  const attempts = again && release.countsAttempt ? query`attempts` : again ? query`attempts - 1` : query`0`
+  const [row] = await query<{ accountId: string; band: Band }[]>`
+    update tasks set status = idle_status, runnable = ${again}, lease_expires_at = null, claimed_by = null,
+      dispatch = dispatch + 1, admitted_at = null, attempts = ${attempts},
+      ready_at = now() + ${delayMs} * interval '1 millisecond', last_activity = now(), updated_at = now()
+    where id = ${claim.taskId} and epoch = ${claim.epoch} and status = 'InProgress' and lease_expires_at is not null
+    returning account_id, band`
+  if (row && again) await joinRings(query, [row])
+  return row !== undefined
+}
+
+/** A task that was resumed in the meantime is free to be delivered now. To have been stopped is no failed attempt. */
+async function dropClaim(query: Query, claim: Claim): Promise<boolean> {
+  const [row] = await query<{ accountId: string; band: Band; runnable: boolean }[]>`
+    update tasks set lease_expires_at = null, claimed_by = null,
+      status = case when status = 'InProgress' then idle_status else status end,
+      attempts = case when status in ('Pending', 'InProgress', 'Paused') then greatest(0, attempts - 1) else attempts end,
+      dispatch = dispatch + case when runnable then 1 else 0 end,
+      admitted_at = case when runnable then null else admitted_at end, updated_at = now()
+    where id = ${claim.taskId} and epoch = ${claim.epoch} and lease_expires_at is not null
+    returning account_id, band, runnable`
+  if (row?.runnable) await joinRings(query, [row])
+  return row !== undefined
+}

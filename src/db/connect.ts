@@ -1,0 +1,80 @@
+import postgres from 'postgres'
+
+export type Sql = postgres.Sql<{ bigint: number }>
+/** A transaction or the pool itself: what a query function needs to run. */
+export type Query = postgres.ISql<{ bigint: number }>
+export type Tx = postgres.TransactionSql<{ bigint: number }>
+
+export type Database = {
+  sql: Sql
+  /** Lets running queries end for up to `timeoutSeconds`, then closes every connection. */
+  close: (timeoutSeconds?: number) => Promise<void>
+}
+
+/**
+ * Opens a connection pool on the ledger. Nothing is sent before the first query, and a lost connection is replaced by
+ * the next query. Column names arrive in camelCase; `bigint` arrives as a number, for nothing in the ledger passes 2^53.
+ */
+export function openDatabase(databaseUrl: string, options: { name: string; maxConnections: number }): Database {
+  const sql = postgres(databaseUrl, {
+    max: options.maxConnections,
+    connect_timeout: 10,
+    idle_timeout: 60,
+    // The driver's own grows to 20 s, and so long would everybody wait during an outage and after it. In seconds.
+    backoff: (failures) => Math.min(0.5, 0.02 * 2 ** failures),
+    connection: { application_name: `longshore ${options.name}` },
+    onnotice: () => {},
+    transform: { undefined: null, column: { from: postgres.toCamel } },
+    types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
+  })
+  return { sql, close: (timeoutSeconds = 5) => sql.end({ timeout: timeoutSeconds }) }
+}
+
+/** Throws when the ledger does not answer. */
+export async function pingDatabase(query: Query): Promise<void> {
+  await query`select 1`
+}
+
+/**
+ * Runs a transaction. Should this process stop answering in the middle (frozen, or its machine lost), the ledger rolls it
+ * back 5 s later: until then its locks hold up everybody who would go on with the same rows.
+ */
+export async function transact<Answer>(sql: Sql, work: (query: Tx) => Promise<Answer>): Promise<Answer> {
+  const { answer } = await sql.begin(async (query) => {
+    // Not awaited, so that it travels with the first statement; if it fails, the transaction does. As a setting of the
+    // connection a transaction pooler would refuse it.
+    void query`set local idle_in_transaction_session_timeout = '5s'`.execute()
+    return { answer: await work(query) }
+  })
+  return answer
+}
+
+/** A value as a `jsonb` parameter. Goes as text, for the driver would have its type be proven to be JSON. */
+export function jsonb(query: Query, value: unknown): ReturnType<Query> {
+  return query`${JSON.stringify(value)}::text::jsonb`
+}
+
+const lostConnection = new Set([
+  'CONNECTION_CLOSED',
+  'CONNECTION_DESTROYED',
+  'CONNECTION_ENDED',
+  'CONNECT_TIMEOUT',
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ENOTFOUND',
+  'EPIPE',
+  'ETIMEDOUT',
+  // Postgres: admin shutdown, crash shutdown, cannot connect now, too many connections, idle in a transaction.
+  '57P01',
+  '57P02',
+  '57P03',
+  '53300',
+  '25P03',
+])
+
+/** True when the ledger could not be reached: the same request may well succeed in a moment. */
+export function isDatabaseUnavailable(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  if ('code' in error && typeof error.code === 'string' && lostConnection.has(error.code)) return true
+  return 'cause' in error && isDatabaseUnavailable(error.cause)
+}

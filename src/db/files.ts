@@ -1,0 +1,79 @@
+import type { Query } from './connect.ts'
+
+export type FileRow = {
+  id: string
+  accountId: string
+  name: string
+  contentType: string
+  bundleId: string | null
+  expiredAt: Date | null
+  createdAt: Date
+  updatedAt: Date
+  objectId: string
+  poolId: string
+  objectKey: string
+  sizeBytes: number
+  sha256: Buffer
+}
+
+const columns = (query: Query) => query`
+  f.id, f.account_id, f.name, f.content_type, f.bundle_id, f.expired_at, f.created_at, f.updated_at, f.object_id,
+  o.pool_id, o.key as object_key, o.size_bytes, o.sha256`
+
+/** An account's file that has not expired. */
+export async function findFile(
+  query: Query,
+  { id, accountId }: { id: string; accountId: string },
+): Promise<FileRow | undefined> {
+  const [row] = await query<FileRow[]>`
+    select ${columns(query)} from files f join objects o on o.id = f.object_id
+    where f.id = ${id} and f.account_id = ${accountId} and (f.expired_at is null or f.expired_at > now())`
+  return row
+}
+
+export type NewObject = { id: string; poolId: string; key: string; sizeBytes: number; sha256: Buffer }
+
+export async function insertObject(query: Query, object: NewObject): Promise<void> {
+  await query`
+    insert into objects (id, pool_id, key, size_bytes, sha256)
+    values (${object.id}, ${object.poolId}, ${object.key}, ${object.sizeBytes}, ${object.sha256})`
+}
+
+export type NewFile = {
+  id: string
+  accountId: string
+  objectId: string
+  bundleId: string | null
+  name: string
+  contentType: string
+  expiredAt: Date | null
+}
+
+/** Adds a file on an object and answers it whole. */
+export async function insertFile(query: Query, file: NewFile): Promise<FileRow> {
+  const [row] = await query<[FileRow]>`
+    with f as (
+      insert into files (id, account_id, object_id, bundle_id, name, content_type, expired_at)
+      values (${file.id}, ${file.accountId}, ${file.objectId}, ${file.bundleId}, ${file.name}, ${file.contentType},
+        ${file.expiredAt})
+      returning *
+    )
+    select ${columns(query)} from f join objects o on o.id = f.object_id`
+  return row
+}
+
+/**
+ * An object with these bytes that the account itself holds through a file of its own, in the given pool. What others
+ * hold is never found, so a hash alone yields nothing.
+ */
+export async function findOwnObject(
+  query: Query,
+  wanted: { accountId: string; poolId: string; sha256: Buffer; sizeBytes: number },
+): Promise<{ objectId: string } | undefined> {
+  const [row] = await query<{ objectId: string }[]>`
+    select o.id as object_id from objects o join files f on f.object_id = o.id
+    where o.sha256 = ${wanted.sha256} and o.size_bytes = ${wanted.sizeBytes} and o.pool_id = ${wanted.poolId}
+      and f.account_id = ${wanted.accountId} and (f.expired_at is null or f.expired_at > now())
+    limit 1`
+  return row
+}

@@ -1,0 +1,48 @@
+import { bigint, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { moment } from './columns.ts'
+
+/** The three queues. Its row lock makes admission to a band single-file; `turn` is the last turn that was given out. */
+export const bands = pgTable('bands', {
+  band: text('band').primaryKey(),
+  turn: bigint('turn', { mode: 'number' }).notNull().default(0),
+  /** Turns reach the engine as their distance from here, because it takes numbers up to 2^21 only. */
+  base: bigint('base', { mode: 'number' }).notNull().default(0),
+  pausedAt: moment('paused_at'),
+})
+
+/** Accounts with waiting tasks in a band, and the turn that each was given last. */
+export const bandAccounts = pgTable(
+  'band_accounts',
+  {
+    band: text('band').notNull(),
+    accountId: uuid('account_id').notNull(),
+    lastTurn: bigint('last_turn', { mode: 'number' }).notNull().default(0),
+  },
+  (table) => [
+    primaryKey({ columns: [table.band, table.accountId] }),
+    index('band_accounts_turn').on(table.band, table.lastTurn),
+  ],
+)
+
+/** What happened in a band within one minute. */
+export const bandMinutes = pgTable(
+  'band_minutes',
+  {
+    band: text('band').notNull(),
+    minute: moment('minute').notNull(),
+    started: integer('started').notNull().default(0),
+    completed: integer('completed').notNull().default(0),
+    failed: integer('failed').notNull().default(0),
+  },
+  (table) => [primaryKey({ columns: [table.band, table.minute] })],
+)
+
+/** Worker processes, seen alive by their heartbeat. */
+export const workers = pgTable('workers', {
+  id: text('id').primaryKey(),
+  bands: text('bands').array().notNull(),
+  concurrency: integer('concurrency').notNull(),
+  types: text('types').array().notNull(),
+  startedAt: moment('started_at').notNull().defaultNow(),
+  seenAt: moment('seen_at').notNull().defaultNow(),
+})

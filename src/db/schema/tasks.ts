@@ -1,0 +1,127 @@
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  check,
+  doublePrecision,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  uuid,
+} from 'drizzle-orm/pg-core'
+import { moment, xid8 } from './columns.ts'
+
+/**
+ * The ledger of work. What the columns mean and how they change is in docs/task-states.md. A task is owned by the claim
+ * whose epoch it carries while `leaseExpiresAt` (database time) lies ahead.
+ */
+export const tasks = pgTable(
+  'tasks',
+  {
+    id: uuid('id').primaryKey(),
+    accountId: uuid('account_id').notNull(),
+    type: text('type').notNull(),
+    name: text('name').notNull(),
+    description: text('description'),
+    status: text('status').notNull(),
+    idleStatus: text('idle_status').notNull().default('Pending'),
+    statusMessage: text('status_message'),
+    progress: doublePrecision('progress').notNull().default(0),
+    parameters: jsonb('parameters').notNull(),
+    checkpoint: jsonb('checkpoint'),
+    results: jsonb('results'),
+    errorCode: text('error_code'),
+    errorMessage: text('error_message'),
+    priority: smallint('priority').notNull().default(50),
+    band: text('band')
+      .notNull()
+      .generatedAlwaysAs(sql`case when priority >= 67 then 'high' when priority >= 34 then 'normal' else 'low' end`),
+    estimatedDurationSeconds: bigint('estimated_duration_seconds', { mode: 'number' }),
+    attempts: integer('attempts').notNull().default(0),
+    runnable: boolean('runnable').notNull().default(false),
+    /** How many tasks it still waits for. */
+    waitsFor: integer('waits_for').notNull().default(0),
+    /** Others wait for it, so its end has to look for them. */
+    isAwaited: boolean('is_awaited').notNull().default(false),
+    readyAt: moment('ready_at').notNull().defaultNow(),
+    /** Order within an account and band: when it became ready, in milliseconds, less what its priority is worth. */
+    queueKey: bigint('queue_key', { mode: 'number' }).notNull().default(0),
+    dispatch: integer('dispatch').notNull().default(0),
+    admittedAt: moment('admitted_at'),
+    /** The turn in its band at which the fair order lets it run. */
+    turn: bigint('turn', { mode: 'number' }),
+    epoch: integer('epoch').notNull().default(0),
+    claimedBy: text('claimed_by'),
+    leaseExpiresAt: moment('lease_expires_at'),
+    lastSeq: integer('last_seq').notNull().default(0),
+    startedAt: moment('started_at'),
+    completedAt: moment('completed_at'),
+    expiredAt: moment('expired_at'),
+    lastActivity: moment('last_activity').notNull().defaultNow(),
+    createdAt: moment('created_at').notNull().defaultNow(),
+    updatedAt: moment('updated_at').notNull().defaultNow(),
+  },
+  (table) => [
+    check(
+      'tasks_status',
+      sql`status in ('Pending', 'InProgress', 'Paused', 'Completed', 'Failed', 'Cancelled', 'Expired')`,
+    ),
+    check('tasks_priority', sql`priority between 0 and 100`),
+    check('tasks_runnable', sql`not runnable or (status in ('Pending', 'InProgress') and waits_for = 0)`),
+    index('tasks_waiting')
+      .on(table.band, table.accountId, table.queueKey, table.id)
+      .where(sql`runnable and admitted_at is null`),
+    index('tasks_admitted')
+      .on(table.band, table.turn)
+      .where(sql`runnable and admitted_at is not null and lease_expires_at is null`),
+    index('tasks_leased').on(table.leaseExpiresAt).where(sql`lease_expires_at is not null`),
+    index('tasks_deadline')
+      .on(table.expiredAt)
+      .where(sql`expired_at is not null and status in ('Pending', 'InProgress', 'Paused')`),
+    index('tasks_ended').on(table.completedAt).where(sql`completed_at is not null`),
+    index('tasks_account').on(table.accountId, table.lastActivity),
+    index('tasks_account_type').on(table.accountId, table.type, table.lastActivity),
+    index('tasks_account_status').on(table.accountId, table.status, table.lastActivity),
+  ],
+)
+
+/** A task that waits for another one to complete. */
+export const taskDependencies = pgTable(
+  'task_dependencies',
+  {
+    taskId: uuid('task_id')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    dependsOn: uuid('depends_on')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+  },
+  (table) => [
+    primaryKey({ columns: [table.taskId, table.dependsOn] }),
+    index('task_dependencies_on').on(table.dependsOn),
+  ],
+)
+
+/**
+ * Facts about tasks, numbered per task. `xid` is the transaction that wrote the row: a follower asks for what its last
+ * snapshot could not see, because ids are handed out in another order than transactions commit.
+ */
+export const taskEvents = pgTable(
+  'task_events',
+  {
+    taskId: uuid('task_id')
+      .notNull()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    seq: integer('seq').notNull(),
+    accountId: uuid('account_id').notNull(),
+    type: text('type').notNull(),
+    data: jsonb('data').notNull(),
+    xid: xid8('xid').notNull().default(sql`pg_current_xact_id()`),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.taskId, table.seq] }), index('task_events_xid').on(table.xid)],
+)

@@ -1,0 +1,59 @@
+import { sql } from 'drizzle-orm'
+import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bytea, moment } from './columns.ts'
+import { pools, bundles, files } from './files.ts'
+import { tasks } from './tasks.ts'
+
+/** The upload half of a task of type FileUpload. `phase` is receiving, finishing, or done. */
+export const uploads = pgTable(
+  'uploads',
+  {
+    taskId: uuid('task_id')
+      .primaryKey()
+      .references(() => tasks.id, { onDelete: 'cascade' }),
+    fileName: text('file_name').notNull(),
+    fileSizeBytes: bigint('file_size_bytes', { mode: 'number' }).notNull(),
+    contentType: text('content_type').notNull(),
+    chunkSizeBytes: integer('chunk_size_bytes').notNull(),
+    chunksCount: integer('chunks_count').notNull(),
+    chunksUploaded: integer('chunks_uploaded').notNull().default(0),
+    poolId: uuid('pool_id')
+      .notNull()
+      .references(() => pools.id),
+    bundleId: uuid('bundle_id').references(() => bundles.id),
+    declaredSha256: bytea('declared_sha256').notNull(),
+    fileExpiredAt: moment('file_expired_at'),
+    sinkKey: text('sink_key').notNull(),
+    /** False once the pool holds nothing of this upload's staging any more. */
+    sinkOpen: boolean('sink_open').notNull().default(true),
+    phase: text('phase').notNull().default('receiving'),
+    /** A chunk's lease was taken over, so a late writer may still hold the staging file open. */
+    tainted: boolean('tainted').notNull().default(false),
+    /** Chunks that the last finishing found damaged and opened again. */
+    damagedChunks: integer('damaged_chunks').array(),
+    fileId: uuid('file_id').references(() => files.id, { onDelete: 'set null' }),
+  },
+  (table) => [
+    check('uploads_phase', sql`phase in ('receiving', 'finishing', 'done')`),
+    index('uploads_sink_open').on(table.taskId).where(sql`sink_open`),
+  ],
+)
+
+/** One row per chunk that is being written (`leaseToken` set) or safely there (`receivedAt` set). */
+export const uploadChunks = pgTable(
+  'upload_chunks',
+  {
+    taskId: uuid('task_id')
+      .notNull()
+      .references(() => uploads.taskId, { onDelete: 'cascade' }),
+    index: integer('index').notNull(),
+    checksum: bytea('checksum'),
+    leaseToken: uuid('lease_token'),
+    leaseExpiresAt: moment('lease_expires_at'),
+    receivedAt: moment('received_at'),
+  },
+  (table) => [
+    primaryKey({ columns: [table.taskId, table.index] }),
+    check('upload_chunks_state', sql`(received_at is null) = (lease_token is not null)`),
+  ],
+)

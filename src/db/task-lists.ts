@@ -1,0 +1,55 @@
+import type { TaskStatus } from '../contract/task.ts'
+import type { Query } from './connect.ts'
+import { taskColumns, type TaskRow } from './tasks.ts'
+
+const sortColumns = {
+  lastActivity: 'last_activity',
+  createdAt: 'created_at',
+  updatedAt: 'updated_at',
+  priority: 'priority',
+  name: 'name',
+  status: 'status',
+  progress: 'progress',
+} as const
+
+export type TaskFilter = {
+  accountId: string
+  type?: string | undefined
+  status?: TaskStatus | undefined
+  sortBy: keyof typeof sortColumns
+  sortDescending: boolean
+  offset: number
+  limit: number
+}
+
+/** A page of an account's tasks, and how many match in all. */
+export async function listTasks(query: Query, filter: TaskFilter): Promise<{ tasks: TaskRow[]; total: number }> {
+  const matching = query`
+    account_id = ${filter.accountId} ${filter.type === undefined ? query`` : query`and type = ${filter.type}`}
+    ${filter.status === undefined ? query`` : query`and status = ${filter.status}`}`
+  const direction = filter.sortDescending ? query`desc` : query`asc`
+  const sorted = query.unsafe(sortColumns[filter.sortBy])
+  const tasks = await query<TaskRow[]>`
+    select ${taskColumns(query)} from tasks where ${matching}
+    order by ${sorted} ${direction}, id ${direction} limit ${filter.limit} offset ${filter.offset}`
+  const [counted] = await query<[{ total: number }]>`select count(*)::int as total from tasks where ${matching}`
+  return { tasks, total: counted.total }
+}
+
+/** An account's tasks counted by type and status. */
+export async function countTasks(
+  query: Query,
+  accountId: string,
+): Promise<{ type: string; status: TaskStatus; count: number; progress: number }[]> {
+  return query`
+    select type, status, count(*)::int as count, avg(progress)::float as progress from tasks
+    where account_id = ${accountId} group by type, status`
+}
+
+/** An account's tasks by their ids, in the order asked for; what does not exist is left out. */
+export async function findTasks(query: Query, accountId: string, taskIds: readonly string[]): Promise<TaskRow[]> {
+  return query<TaskRow[]>`
+    select ${taskColumns(query)} from tasks join unnest(${taskIds}::uuid[]) with ordinality as wanted (wanted_id, place)
+      on wanted_id = id
+    where account_id = ${accountId} order by place`
+}

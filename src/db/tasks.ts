@@ -1,0 +1,214 @@
+import { type Band, bandOf, type TaskStatus } from '../contract/task.ts'
+import { joinRings, type RingMember } from './admission.ts'
+import { jsonb, type Query } from './connect.ts'
+
+export type NewTask = {
+  id: string
+  accountId: string
+  type: string
+  name: string
+  description?: string | null
+  status: 'Pending' | 'InProgress'
+  parameters: Record<string, unknown>
+  priority: number
+  estimatedDurationSeconds?: number | null
+  /** The deadline: what has not ended by then expires. */
+  expiredAt?: Date | null
+  /** To be delivered now. False for an upload that receives, and for what waits for other tasks. */
+  runnable: boolean
+  waitsFor?: number
+}
+
+/** A point of priority is worth a minute of waiting, within an account and band. */
+const priorityWorthMs = 60_000
+
+/** `queue_key` of a task that becomes ready `delayMs` from now. */
+const queueKey = (query: Query, priority: ReturnType<Query>) =>
+  query`(extract(epoch from now()) * 1000)::bigint - ${priority} * ${priorityWorthMs}::bigint`
+
+/** Writes tasks with their `task.created` events. Whoever calls it has the runnable ones admitted after the commit. */
+export async function insertTasks(query: Query, tasks: readonly NewTask[]): Promise<void> {
+  const rows = tasks.map((task) => ({
+    id: task.id,
+    account_id: task.accountId,
+    type: task.type,
+    name: task.name,
+    description: task.description ?? null,
+    status: task.status,
+    parameters: task.parameters,
+    priority: task.priority,
+    estimated_duration_seconds: task.estimatedDurationSeconds ?? null,
+    expired_at: task.expiredAt?.toISOString() ?? null,
+    runnable: task.runnable && (task.waitsFor ?? 0) === 0,
+    waits_for: task.waitsFor ?? 0,
+  }))
+  await query`
+    with created as (
+      insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, priority,
+        estimated_duration_seconds, expired_at, runnable, waits_for, last_seq, queue_key)
+      select id, account_id, type, name, description, status, status, parameters, priority, estimated_duration_seconds,
+        expired_at, runnable, waits_for, 1, ${queueKey(query, query`priority`)}
+      from jsonb_to_recordset(${jsonb(query, rows)}) as task (id uuid, account_id uuid, type text, name text,
+        description text, status text, parameters jsonb, priority smallint, estimated_duration_seconds bigint,
+        expired_at timestamptz, runnable boolean, waits_for int)
+      returning *
+    )
+    insert into task_events (task_id, seq, account_id, type, data)
+    select id, 1, account_id, 'task.created', jsonb_build_object('taskId', id, 'name', name, 'type', type, 'createdAt',
+      to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+    from created`
+  const waiting = tasks.filter((task) => task.runnable)
+  const members = waiting.map(({ accountId, priority }) => ({ accountId, band: bandOf(priority) }))
+  await joinRings(query, members)
+}
+
+/** Says that a worker is wanted: raises `dispatch`, so that jobs of earlier dispatches do nothing. Admission follows. */
+export async function makeRunnable(query: Query, taskIds: readonly string[]): Promise<void> {
+  const rows = await query<RingMember[]>`
+    update tasks set runnable = true, dispatch = dispatch + 1, admitted_at = null, ready_at = now(),
+      queue_key = ${queueKey(query, query`priority`)}, last_activity = now(), updated_at = now()
+    where id in (select id from tasks where id = any(${taskIds}::uuid[]) order by id for no key update)
+    returning account_id, band`
+  await joinRings(query, rows)
+}
+
+export type TaskRow = {
+  id: string
+  accountId: string
+  type: string
+  name: string
+  description: string | null
+  status: TaskStatus
+  idleStatus: 'Pending' | 'InProgress'
+  statusMessage: string | null
+  progress: number
+  parameters: Record<string, unknown>
+  results: Record<string, unknown> | null
+  errorCode: string | null
+  errorMessage: string | null
+  priority: number
+  band: Band
+  estimatedDurationSeconds: number | null
+  attempts: number
+  waitsFor: number
+  isAwaited: boolean
+  lastSeq: number
+  startedAt: Date | null
+  completedAt: Date | null
+  expiredAt: Date | null
+  lastActivity: Date
+  createdAt: Date
+  updatedAt: Date
+}
+
+/** What a TaskRow is read from. */
+export const taskColumns = (query: Query) => query`
+  id, account_id, type, name, description, status, idle_status, status_message, progress, parameters, results, error_code,
+  error_message, priority, band, estimated_duration_seconds, attempts, waits_for, is_awaited, last_seq, started_at,
+  completed_at, expired_at, last_activity, created_at, updated_at`
+
+export type WantedTask = { taskId: string; accountId: string }
+
+/** An account's task. `lock` holds its row until the transaction ends. */
+export async function findTask(
+  query: Query,
+  { taskId, accountId }: WantedTask,
+  options: { lock: boolean } = { lock: false },
+): Promise<TaskRow | undefined> {
+  const [row] = await query<TaskRow[]>`
+    select ${taskColumns(query)} from tasks where id = ${taskId} and account_id = ${accountId}
+    ${options.lock ? query`for no key update` : query``}`
+  return row
+}
+
+/** Pauses a task that has not ended. Whoever holds it keeps its claim until it lets go. */
+export async function pauseTask(query: Query, taskId: string): Promise<Date | undefined> {
+  const [row] = await query<{ at: Date }[]>`
+    update tasks set status = 'Paused', runnable = false, last_activity = now(), updated_at = now()
+    where id = ${taskId} and status in ('Pending', 'InProgress') returning now() as at`
+  return row?.at
+}
+
+/** Takes a paused task up again. Delivered at once, or when its former claim is released. */
+export async function resumeTask(
+  query: Query,
+  taskId: string,
+  options: { runnable: boolean },
+): Promise<Date | undefined> {
+  const [row] = await query<{ at: Date }[]>`
+    update tasks set status = idle_status, last_activity = now(), updated_at = now()
+    where id = ${taskId} and status = 'Paused' returning now() as at`
+  if (row && options.runnable) await makeRunnable(query, [taskId])
+  return row?.at
+}
+
+/** Ends a task from outside, whoever holds it. Answers when, or undefined when it has ended already. */
+export async function stopTask(
+  query: Query,
+  stop: { taskId: string; status: 'Cancelled' | 'Expired'; errorMessage: string | null },
+): Promise<Date | undefined> {
+  const [row] = await query<{ completedAt: Date }[]>`
+    update tasks set status = ${stop.status}, runnable = false, error_message = ${stop.errorMessage},
+      completed_at = now(), last_activity = now(), updated_at = now()
+    where id = ${stop.taskId} and status in ('Pending', 'InProgress', 'Paused')
+    returning completed_at`
+  return row?.completedAt
+}
+
+/** Puts a task that failed or was cancelled back to its beginning; its checkpoint is kept. */
+export async function retryTask(query: Query, taskId: string): Promise<Date | undefined> {
+  const [row] = await query<{ at: Date }[]>`
+    update tasks set status = 'Pending', attempts = 0, error_code = null, error_message = null, completed_at = null,
+      expired_at = case when expired_at < now() then null else expired_at end, last_activity = now(), updated_at = now()
+    where id = ${taskId} and status in ('Failed', 'Cancelled') returning now() as at`
+  return row?.at
+}
+
+/** Changes the priority of a task that nobody runs; it is delivered anew where it belongs now. */
+export async function changePriority(query: Query, taskId: string, priority: number): Promise<boolean> {
+  const [row] = await query<{ runnable: boolean }[]>`
+    update tasks set priority = ${priority}, queue_key = ${queueKey(query, query`${priority}::int`)}, updated_at = now()
+    where id = ${taskId} and lease_expires_at is null and status in ('Pending', 'Paused')
+    returning runnable`
+  if (row?.runnable) await makeRunnable(query, [taskId])
+  return row !== undefined
+}
+
+/** Removes a task that has ended, with its events. False when it has not ended. */
+export async function deleteTask(query: Query, taskId: string): Promise<boolean> {
+  const rows = await query`
+    delete from tasks where id = ${taskId} and status in ('Completed', 'Failed', 'Cancelled', 'Expired')`
+  return rows.count === 1
+}
+
+/**
+ * Removes tasks that ended longer ago than `ageMs`, but no upload whose staging is still there and nothing that another
+ * task still waits for or takes results from. Answers how many.
+ */
+export async function deleteOldTasks(query: Query, ageMs: number, limit: number): Promise<number> {
+  const rows = await query`
+    delete from tasks where id in (
+      select id from tasks where completed_at < now() - ${ageMs} * interval '1 millisecond'
+        and status in ('Completed', 'Failed', 'Cancelled', 'Expired')
+        and not exists (select 1 from uploads where task_id = tasks.id and sink_open)
+        and not exists (
+          select 1 from task_dependencies d join tasks waiting on waiting.id = d.task_id
+          where d.depends_on = tasks.id and waiting.status in ('Pending', 'InProgress', 'Paused')
+        )
+      order by completed_at limit ${limit} for update skip locked
+    )`
+  return rows.count
+}
+
+/** Tasks whose deadline has passed. */
+export async function findOverdue(query: Query, limit: number): Promise<WantedTask[]> {
+  return query<WantedTask[]>`
+    select id as task_id, account_id from tasks
+    where expired_at < now() and status in ('Pending', 'InProgress', 'Paused') order by expired_at limit ${limit}`
+}
+
+/** The account that a task belongs to; undefined when there is no such task. */
+export async function findTaskOwner(query: Query, taskId: string): Promise<string | undefined> {
+  const [row] = await query<{ accountId: string }[]>`select account_id from tasks where id = ${taskId}`
+  return row?.accountId
+}

@@ -1,0 +1,50 @@
+import type { Query } from './connect.ts'
+
+/** Workers say that they are there every 5 s; one that did not for so long is not counted on. */
+const liveForMs = 15_000
+
+export type WorkerRow = { id: string; bands: string[]; concurrency: number; types: string[] }
+
+/** Says that a worker is alive, for the first time or again. */
+export async function noteWorker(query: Query, worker: WorkerRow): Promise<void> {
+  await query`
+    insert into workers (id, bands, concurrency, types)
+    values (${worker.id}, ${worker.bands}, ${worker.concurrency}, ${worker.types})
+    on conflict (id) do update set seen_at = now()`
+}
+
+export async function forgetWorker(query: Query, id: string): Promise<void> {
+  await query`delete from workers where id = ${id} or seen_at < now() - interval '1 day'`
+}
+
+/** How many workers were seen in the last `withinMs`. */
+export async function countWorkers(query: Query, withinMs: number): Promise<number> {
+  const [row] = await query<[{ count: number }]>`
+    select count(*)::int as count from workers where seen_at > now() - ${withinMs} * interval '1 millisecond'`
+  return row.count
+}
+
+/** The task types that some live worker can run. */
+export async function listServedTypes(query: Query): Promise<string[]> {
+  const rows = await query<{ type: string }[]>`
+    select distinct unnest(types) as type from workers where seen_at > now() - ${liveForMs} * interval '1 millisecond'`
+  return rows.map((row) => row.type)
+}
+
+export type LiveWorker = WorkerRow & { startedAt: Date; seenAt: Date }
+
+export async function listWorkers(query: Query): Promise<LiveWorker[]> {
+  return query<LiveWorker[]>`
+    select id, bands, concurrency, types, started_at, seen_at from workers
+    where seen_at > now() - ${liveForMs} * interval '1 millisecond' order by started_at`
+}
+
+/** Task types with waiting tasks that no live worker can run, and how many tasks. */
+export async function listUnservedTypes(query: Query): Promise<{ type: string; waiting: number }[]> {
+  return query<{ type: string; waiting: number }[]>`
+    select type, count(*)::int as waiting from tasks
+    where runnable and admitted_at is null and type not in (
+      select unnest(types) from workers where seen_at > now() - ${liveForMs} * interval '1 millisecond'
+    )
+    group by type order by type`
+}

@@ -1,0 +1,81 @@
+/** Every code an answer can carry, with its HTTP status. A code is stable: clients branch on it. */
+export const errorStatus = {
+  VALIDATION_FAILED: 400,
+  MALFORMED_REQUEST: 400,
+  MALFORMED_JSON: 400,
+  MALFORMED_MULTIPART: 400,
+  CHUNK_INDEX_INVALID: 400,
+  CHUNK_SIZE_MISMATCH: 400,
+  CHUNK_TORN: 400,
+  DIGEST_INVALID: 400,
+  DIGEST_MISMATCH: 400,
+  ENCRYPTION_UNAVAILABLE: 400,
+  UNAUTHENTICATED: 401,
+  TOKEN_INVALID: 401,
+  TOKEN_EXPIRED: 401,
+  FORBIDDEN: 403,
+  ROUTE_NOT_FOUND: 404,
+  TASK_NOT_FOUND: 404,
+  FILE_NOT_FOUND: 404,
+  POOL_NOT_FOUND: 404,
+  BUNDLE_NOT_FOUND: 404,
+  REQUEST_TIMEOUT: 408,
+  CHUNK_STALLED: 408,
+  CHUNK_ALREADY_UPLOADED: 409,
+  CHUNKS_MISSING: 409,
+  CHUNKS_DAMAGED: 409,
+  TASK_STATE: 409,
+  DEPENDENCY_ENDED: 409,
+  STAGING_GONE: 409,
+  UPLOAD_ENDED: 410,
+  PRECONDITION_FAILED: 412,
+  FILE_TOO_LARGE: 413,
+  CHUNK_TOO_LARGE: 413,
+  BODY_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  RANGE_NOT_SATISFIABLE: 416,
+  HASH_MISMATCH: 422,
+  IDEMPOTENCY_KEY_REUSED: 422,
+  CHUNK_BUSY: 423,
+  HEADERS_TOO_LARGE: 431,
+  UPLOAD_PAUSED: 423,
+  INTERNAL: 500,
+  UPLOAD_FAILED: 500,
+  DATABASE_UNAVAILABLE: 503,
+  STORAGE_UNAVAILABLE: 503,
+  STORAGE_FULL: 507,
+} as const
+
+export type ErrorCode = keyof typeof errorStatus
+
+export type AppErrorOptions = {
+  /** What a client needs to put it right; becomes `details` of the answer. */
+  details?: Record<string, unknown>
+  /** Answered as `Retry-After`, in seconds. */
+  retryAfterSeconds?: number
+  /** What went wrong underneath. It is logged, never answered. */
+  cause?: unknown
+}
+
+/** An error whose code, message and details are meant for the caller of the API. */
+export class AppError extends Error {
+  readonly code: ErrorCode
+  readonly status: number
+  readonly details: Record<string, unknown>
+  readonly retryAfterSeconds: number | undefined
+
+  constructor(code: ErrorCode, message: string, options: AppErrorOptions = {}) {
+    super(message, { cause: options.cause })
+    this.name = 'AppError'
+    this.code = code
+    this.status = errorStatus[code]
+    this.details = options.details ?? {}
+    this.retryAfterSeconds = options.retryAfterSeconds
+  }
+}
+
+/** The `code` of a system, database or network error (`ENOENT`, `23505`, …), if the value has one. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}

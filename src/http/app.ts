@@ -1,0 +1,53 @@
+import express, { type Express, type RequestHandler, Router } from 'express'
+import type { Log } from '../log.ts'
+import { adminRoutes } from './admin.ts'
+import { type Authenticate, type SignedIn, signedInBy } from './caller.ts'
+import { chunkRoutes } from './chunks.ts'
+import { answerErrors, answerUnknown } from './errors.ts'
+import { fileRoutes } from './files.ts'
+import { type HealthDeps, healthRoutes } from './health.ts'
+import type { ReceiveDeps } from '../uploads/receive.ts'
+import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
+import type { UnderWay } from './under-way.ts'
+import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
+
+export type AppDeps = UploadRoutesDeps &
+  ReceiveDeps &
+  HealthDeps &
+  TaskRoutesDeps & { authenticate: Authenticate; underWay: Pick<UnderWay, 'track'>; log: Log }
+
+/** The HTTP application: everything under `/api`, and the same under `/drive`, which a gateway may call it. */
+export function createApp(deps: AppDeps): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('etag', false)
+  app.set('query parser', 'simple')
+  app.use(secureHeaders, closeWhenStopping(deps.shutdown))
+  app.use('/health', healthRoutes(deps))
+  const checked = signedInBy(deps.authenticate)
+  const signedIn: SignedIn = (handle) =>
+    checked((request, response, caller) => deps.underWay.track(handle(request, response, caller)))
+  const api = Router()
+  api.use('/files/upload/chunk', chunkRoutes(deps, signedIn))
+  api.use('/files/upload', uploadRoutes(deps, signedIn))
+  api.use('/files', fileRoutes(deps, signedIn))
+  api.use('/tasks', taskRoutes(deps, signedIn))
+  api.use('/admin', adminRoutes(deps, signedIn))
+  app.use(['/api', '/drive'], api)
+  app.use(answerUnknown)
+  app.use(answerErrors(deps.log))
+  return app
+}
+
+const secureHeaders: RequestHandler = (_request, response, next) => {
+  response.set('X-Content-Type-Options', 'nosniff')
+  next()
+}
+
+/** Tells clients of a process that is going away to open their next connection elsewhere. */
+function closeWhenStopping(shutdown: AbortSignal): RequestHandler {
+  return (_request, response, next) => {
+    if (shutdown.aborted) response.set('Connection', 'close')
+    next()
+  }
+}

@@ -1,0 +1,135 @@
+import { type Request, Router } from 'express'
+import type { Identity } from '../auth/token.ts'
+import {
+  changeTaskRequest,
+  createBatchRequest,
+  createTaskRequest,
+  listTasksQuery,
+  retryTasksRequest,
+} from '../contract/task.ts'
+import { listTasks } from '../db/task-lists.ts'
+import type { WantedTask } from '../db/tasks.ts'
+import { cancel, type ControlDeps, pause, remove, reprioritise, resume, retry } from '../tasks/control.ts'
+import { getTask, listEvents, presentTask, taskNotFound, taskStats } from '../tasks/show.ts'
+import { retryAll } from '../tasks/retry-all.ts'
+import { type SubmitDeps, submitTasks } from '../tasks/submit.ts'
+import type { SignedIn } from './caller.ts'
+import { keyedRequest } from './idempotency-key.ts'
+import { parseQuery, pathUuid, readBody } from './validate.ts'
+
+export type TaskRoutesDeps = SubmitDeps & ControlDeps
+
+/** `/tasks/…` */
+export function taskRoutes(deps: TaskRoutesDeps, signedIn: SignedIn): Router {
+  const router = Router()
+  creation(router, deps, signedIn)
+  reading(router, deps, signedIn)
+  control(router, deps, signedIn)
+  return router
+}
+
+function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void {
+  router.post(
+    '/',
+    signedIn(async (request, response, caller) => {
+      const body = await readBody(createTaskRequest, request, response)
+      const [task] = await submitTasks(deps, {
+        accountId: caller.account,
+        requests: [body],
+        keyed: keyedRequest(request, caller),
+        path: () => '',
+      })
+      if (!task) throw taskNotFound('')
+      response.status(201).location(`${request.baseUrl}/${task.id}`).json(presentTask(task))
+    }),
+  )
+  router.post(
+    '/batch',
+    signedIn(async (request, response, caller) => {
+      const body = await readBody(createBatchRequest, request, response, '8mb')
+      const tasks = await submitTasks(deps, {
+        accountId: caller.account,
+        requests: body.tasks,
+        keyed: keyedRequest(request, caller),
+        path: (index) => `tasks.${index}.`,
+      })
+      response.status(201).json({ tasks: tasks.map(presentTask) })
+    }),
+  )
+}
+
+function reading(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void {
+  router.get(
+    '/',
+    signedIn(async (request, response, caller) => {
+      const filter = parseQuery(listTasksQuery, request)
+      const { tasks, total } = await listTasks(deps.sql, { ...filter, accountId: caller.account })
+      response.set('X-Total', String(total)).json(tasks.map(presentTask))
+    }),
+  )
+  router.get(
+    '/types',
+    signedIn(async (_request, response) => {
+      const types = [...deps.registry.values()].filter((job) => job.isSubmittable)
+      response.json(
+        types.map(({ type, title, maxAttempts, schema }) => ({ type, title, maxAttempts, parameters: schema })),
+      )
+    }),
+  )
+  router.get(
+    '/stats',
+    signedIn(async (_request, response, caller) => {
+      response.json(await taskStats(deps.sql, caller.account))
+    }),
+  )
+  router.get(
+    '/:taskId',
+    signedIn(async (request, response, caller) => {
+      response.json(presentTask(await getTask(deps.sql, wantedOf(request, caller))))
+    }),
+  )
+  router.get(
+    '/:taskId/events',
+    signedIn(async (request, response, caller) => {
+      response.json(await listEvents(deps.sql, wantedOf(request, caller), request.query['after']))
+    }),
+  )
+}
+
+function control(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void {
+  for (const [name, verb] of Object.entries({ pause, resume, cancel, retry })) {
+    router.post(
+      `/:taskId/${name}`,
+      signedIn(async (request, response, caller) => {
+        response.json(presentTask(await verb(deps, wantedOf(request, caller))))
+      }),
+    )
+  }
+  router.post(
+    '/retry',
+    signedIn(async (request, response, caller) => {
+      const filter = await readBody(retryTasksRequest, request, response)
+      response.json(await retryAll(deps, caller.account, filter))
+    }),
+  )
+  router.patch(
+    '/:taskId',
+    signedIn(async (request, response, caller) => {
+      const { priority } = await readBody(changeTaskRequest, request, response)
+      response.json(presentTask(await reprioritise(deps, wantedOf(request, caller), priority)))
+    }),
+  )
+  router.delete(
+    '/:taskId',
+    signedIn(async (request, response, caller) => {
+      await remove(deps, wantedOf(request, caller))
+      response.status(204).end()
+    }),
+  )
+}
+
+function wantedOf(request: Request, caller: Identity): WantedTask {
+  const taskId = pathUuid(request, 'taskId')
+  if (taskId === undefined) throw taskNotFound(String(request.params['taskId']))
+  return { taskId, accountId: caller.account }
+}

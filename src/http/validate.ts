@@ -1,0 +1,52 @@
+import { json, type Request, type Response } from 'express'
+import { z } from 'zod'
+import { AppError } from '../errors.ts'
+
+const readers = { '64kb': json({ limit: '64kb', inflate: false }), '8mb': json({ limit: '8mb', inflate: false }) }
+
+/**
+ * Reads the JSON body of a request as the schema wants it. Fails with UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON or
+ * BODY_TOO_LARGE, or VALIDATION_FAILED with every bad field.
+ */
+export async function readBody<Schema extends z.ZodType>(
+  schema: Schema,
+  request: Request,
+  response: Response,
+  limit: keyof typeof readers = '64kb',
+): Promise<z.output<Schema>> {
+  await new Promise<void>((resolve, reject) => {
+    readers[limit](request, response, (error?: unknown) => (error instanceof Error ? reject(error) : resolve()))
+  })
+  if (!request.is('application/json')) {
+    throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON, sent as Content-Type: application/json.')
+  }
+  return validate(schema, request.body)
+}
+
+/** The query of a request as the schema wants it. Throws VALIDATION_FAILED with every bad parameter. */
+export function parseQuery<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
+  return validate(schema, request.query)
+}
+
+function validate<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
+  const parsed = schema.safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new AppError('VALIDATION_FAILED', 'The request is not valid.', {
+    details: { errors: parsed.error.issues.flatMap(describe) },
+  })
+}
+
+function describe(issue: z.core.$ZodIssue): { field: string; message: string }[] {
+  const path = issue.path.map(String)
+  if (issue.code === 'unrecognized_keys') {
+    return issue.keys.map((key) => ({ field: [...path, key].join('.'), message: 'is not a known field' }))
+  }
+  return [{ field: path.join('.'), message: issue.message }]
+}
+
+const uuid = z.uuid()
+
+/** A UUID of the path in lower case, or undefined when it is none: then nothing goes by that name. */
+export function pathUuid(request: Request, name: string): string | undefined {
+  return uuid.safeParse(request.params[name]).data?.toLowerCase()
+}

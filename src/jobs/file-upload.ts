@@ -1,0 +1,27 @@
+import { z } from 'zod'
+import { closeUpload } from '../db/uploads.ts'
+import { defineJob, type Job } from '../tasks/define-job.ts'
+import type { ClearDeps } from '../uploads/clear.ts'
+import { finishUpload } from '../uploads/finish.ts'
+import { refuseUploadRetry, uploadStopped, uploadWantsWorker } from '../uploads/stop.ts'
+import { uploadType } from '../uploads/upload-type.ts'
+
+/** Finishing an upload whose chunks are all there. */
+export function fileUpload(deps: ClearDeps): Job {
+  return defineJob({
+    type: uploadType,
+    title: 'Upload',
+    parameters: z.object({ fileName: z.string(), fileSize: z.number() }),
+    results: z.object({ fileId: z.uuid() }),
+    maxAttempts: 10,
+    isSubmittable: false,
+    run: (_parameters, context) => finishUpload(deps.pools, context),
+    failed: async (query, { taskId, parameters, failedAt, errorMessage }) => {
+      await closeUpload(query, taskId, undefined)
+      return { type: 'upload.failed', data: { taskId, ...parameters, failedAt: failedAt.toISOString(), errorMessage } }
+    },
+    stopped: (query, task) => uploadStopped(deps, query, task),
+    wantsWorker: uploadWantsWorker,
+    retried: refuseUploadRetry,
+  })
+}

@@ -1,0 +1,8 @@
+import type { Job } from '../tasks/define-job.ts'
+import type { ClearDeps } from '../uploads/clear.ts'
+import { fileUpload } from './file-upload.ts'
+
+/** Every task type that comes with Longshore. */
+export function builtInJobs(deps: ClearDeps): readonly Job[] {
+  return [fileUpload(deps)]
+}

@@ -1,0 +1,82 @@
+import { verifyToken } from './auth/token.ts'
+import { loadConfig } from './config.ts'
+import { bands } from './contract/task.ts'
+import { ensureBands } from './db/admission.ts'
+import { openDatabase } from './db/connect.ts'
+import { openSignals } from './db/signals.ts'
+import { findTaskOwner } from './db/tasks.ts'
+import { openPools } from './files/pools.ts'
+import { createApp } from './http/app.ts'
+import { listen } from './http/listen.ts'
+import { UnderWay } from './http/under-way.ts'
+import { builtInJobs } from './jobs/index.ts'
+import { openLog } from './log.ts'
+import { atMost, runMain } from './process.ts'
+import { openEngine } from './queue/engine.ts'
+import { attachSockets } from './realtime/socket.ts'
+import { registerJobs } from './tasks/define-job.ts'
+import { createDispatcher } from './tasks/dispatch.ts'
+import { loadChecksum } from './uploads/checksum.ts'
+import { loadTaskModules } from './tasks/load-modules.ts'
+import { createPlanCache } from './uploads/plan-cache.ts'
+import { ProgressTracker } from './uploads/progress.ts'
+
+const maxConnections = 16
+/** Requests in flight may take so long to end after the signal to stop. */
+const drainMs = 6000
+
+runMain(async (env) => {
+  const config = loadConfig(env)
+  const { root: log, scope } = openLog('api', config.log)
+  const database = openDatabase(config.databaseUrl, { name: 'api', maxConnections })
+  const { sql } = database
+  await ensureBands(sql, bands)
+  const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
+  const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
+  const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
+  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
+  const custom = await loadTaskModules(config.tasks.modules)
+  const registry = registerJobs([...builtInJobs({ sql, pools, log: scope('uploads') }), ...custom])
+  const plans = createPlanCache(sql, config.uploads.cacheDurationMs)
+  const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
+  const authenticate = (token: string | undefined) => verifyToken(config.authJwtSecret, token)
+  const shutdown = new AbortController()
+  const underWay = new UnderWay()
+  const app = createApp({
+    sql,
+    signals,
+    engine,
+    dispatcher,
+    registry,
+    pools,
+    plans,
+    progress,
+    createChecksum: await loadChecksum(),
+    authenticate,
+    underWay,
+    limits: config.uploads,
+    shutdown: shutdown.signal,
+    log: scope('http'),
+  })
+  const http = await listen(app, config)
+  const sockets = attachSockets({
+    httpServer: http.server,
+    authenticate,
+    findTaskOwner: (taskId) => findTaskOwner(sql, taskId),
+    signals,
+    sql,
+    log: scope('realtime'),
+  })
+  log.info({ url: http.url, engine: engine.kind }, 'listening')
+
+  return async () => {
+    log.info('stopping')
+    shutdown.abort()
+    sockets.close()
+    await http.close(drainMs)
+    await atMost(1000, Promise.all([underWay.idle(), dispatcher.idle()]))
+    await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
+    await database.close(1)
+    log.info('stopped')
+  }
+})

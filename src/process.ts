@@ -1,0 +1,59 @@
+import { ConfigError } from './config.ts'
+
+/** Starts a process's work; answers how to stop it. */
+export type Main = (env: Record<string, string | undefined>, args: readonly string[]) => Promise<() => Promise<void>>
+
+/** A stop that takes longer than this is not worth waiting for: everything that matters is in the ledger. */
+const stopWithinMs = 9500
+
+/**
+ * Runs a process's main function until SIGTERM or SIGINT, or until the parent that it was started by is gone, then
+ * stops it and exits with 0. What cannot start says so on stderr, a line for each thing that is wrong, and exits with 1.
+ */
+export function runMain(main: Main): void {
+  let stopping = false
+  const started = main(process.env, process.argv.slice(2))
+
+  const stop = (): void => {
+    if (stopping) return
+    stopping = true
+    setTimeout(() => process.exit(1), stopWithinMs).unref()
+    started
+      .then((close) => close())
+      .then(() => process.exit(0))
+      .catch(fail)
+  }
+  process.on('uncaughtException', (error) => {
+    if (isDroppedSocket(error)) return
+    process.stderr.write(`${error.stack}\n`)
+    process.exit(1)
+  })
+  process.on('SIGTERM', stop)
+  process.on('SIGINT', stop)
+  process.on('disconnect', stop)
+  started.catch(fail)
+}
+
+/** Waits for a part of a stop, but no longer: something that hangs must not cost the rest its turn. Never throws. */
+export async function atMost(withinMs: number, work: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, withinMs)
+  })
+  await Promise.race([work.catch(() => {}), late])
+  clearTimeout(timer)
+}
+
+/**
+ * The Postgres driver may write once more to a connection that it has just dropped, in a timer of its own where nobody
+ * can catch it. Whoever waited for that connection has been told already, so there is nothing left to fail.
+ */
+function isDroppedSocket(error: Error): boolean {
+  return error instanceof TypeError && /nextWrite .*postgres.*connection\.js/.test(error.stack ?? '')
+}
+
+function fail(error: unknown): void {
+  const lines = error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]
+  for (const line of lines) process.stderr.write(`longshore: ${line}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,115 @@
+import { type Band, bands } from '../contract/task.ts'
+import type { Log } from '../log.ts'
+import { connectEngine, type EngineConnection, type EngineSettings, type JobQueue, type Payload } from './connection.ts'
+
+/** One delivery of a task to its band's queue. `rank` orders the queue, the smallest first: 1 to 2,097,151. */
+export type Job = { taskId: string; dispatch: number; band: Band; rank: number }
+
+export type JobHandler = (job: { taskId: string; dispatch: number }) => Promise<void>
+
+export type Engine = {
+  kind: 'redis' | 'postgres'
+  /** Hands jobs to their queues. A job that is there already is left as it is. May take as long as the engine is away. */
+  add: (jobs: readonly Job[]) => Promise<void>
+  /** For each job whether the engine still holds it, waiting or at a worker. */
+  holds: (jobs: readonly Job[]) => Promise<boolean[]>
+  /** Jobs per band that wait or run. */
+  counts: () => Promise<Record<Band, { waiting: number; active: number }>>
+  /** Starts to take a band's jobs, up to `concurrency` at once. The handler must not throw. */
+  consume: (band: Band, concurrency: number, handle: JobHandler) => Promise<Consumer>
+  close: () => Promise<void>
+}
+
+export type Consumer = {
+  /** Takes no further jobs; resolves when those in hand are done. */
+  close: () => Promise<void>
+}
+
+// The ledger's lease decides about death. BullMQ's own judgement only collects what a dead worker left in its lists.
+const stalledIntervalMs = 60_000
+
+/** Opens BullMQ on Redis or Postgres. Everybody else speaks of bands, tasks and dispatches only. */
+export async function openEngine(settings: EngineSettings, log: Log): Promise<Engine> {
+  const connection = await connectEngine(settings, log)
+  // On a Redis Cluster the braces keep all keys of the three queues in one slot.
+  const prefix = `{${settings.prefix}}`
+  const queues = new Map(bands.map((band) => [band, openQueue(band, prefix, connection, log)]))
+  const queueOf = (band: Band): JobQueue => {
+    const queue = queues.get(band)
+    if (queue === undefined) throw new Error(`no queue for band ${band}`)
+    return queue
+  }
+  return {
+    kind: connection.kind,
+    add: (jobs) => addJobs(jobs, queueOf),
+    holds: (jobs) => Promise.all(jobs.map(async (job) => (await queueOf(job.band).getJob(jobId(job))) !== undefined)),
+    counts: async () => {
+      const [high, normal, low] = await Promise.all([
+        countBand(queueOf('high')),
+        countBand(queueOf('normal')),
+        countBand(queueOf('low')),
+      ])
+      return { high, normal, low }
+    },
+    consume: (band, concurrency, handle) => consume({ band, concurrency, handle, prefix, connection, log }),
+    close: async () => {
+      await Promise.allSettled([...queues.values()].map((queue) => queue.close()))
+      await connection.close()
+    },
+  }
+}
+
+function openQueue(band: Band, prefix: string, connection: EngineConnection, log: Log): JobQueue {
+  const defaultJobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true }
+  const queue = connection.queue(band, { prefix, defaultJobOptions })
+  queue.on('error', (error) => log.debug({ err: error, band }, 'queue error'))
+  return queue
+}
+
+// A job id must not be an integer nor contain a colon.
+function jobId({ taskId, dispatch }: Payload): string {
+  return `${taskId}-${dispatch}`
+}
+
+async function addJobs(jobs: readonly Job[], queueOf: (band: Band) => JobQueue): Promise<void> {
+  for (const band of bands) {
+    const mine = jobs.filter((job) => job.band === band)
+    if (mine.length === 0) continue
+    await queueOf(band).addBulk(
+      mine.map((job) => ({
+        name: 'task',
+        data: { taskId: job.taskId, dispatch: job.dispatch },
+        opts: { jobId: jobId(job), priority: job.rank },
+      })),
+    )
+  }
+}
+
+async function countBand(queue: JobQueue): Promise<{ waiting: number; active: number }> {
+  const counts = await queue.getJobCounts('waiting', 'prioritized', 'active')
+  return { waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0), active: counts['active'] ?? 0 }
+}
+
+type Consumption = {
+  band: Band
+  concurrency: number
+  handle: JobHandler
+  prefix: string
+  connection: EngineConnection
+  log: Log
+}
+
+async function consume({ band, concurrency, handle, prefix, connection, log }: Consumption): Promise<Consumer> {
+  const worker = connection.worker(band, (job) => handle(job.data), {
+    prefix,
+    concurrency,
+    lockDuration: stalledIntervalMs,
+    stalledInterval: stalledIntervalMs,
+    maxStalledCount: 0,
+    removeOnComplete: { count: 0 },
+    removeOnFail: { count: 0 },
+  })
+  worker.on('error', (error) => log.debug({ err: error, band }, 'queue worker error'))
+  await worker.waitUntilReady()
+  return { close: () => worker.close() }
+}

@@ -1,0 +1,66 @@
+import type { Readable } from 'node:stream'
+
+/** Where an unfinished upload collects its bytes. Opaque to everybody but the storage that made it. */
+export type SinkKey = string
+
+export type ChunkSlot = { index: number; offsetBytes: number; sizeBytes: number }
+
+export type ChunkTarget = {
+  /**
+   * Called with every piece before it is written, in order. It may throw to refuse the rest (a body that is too long),
+   * and what it threw is what `writeChunk` fails with.
+   */
+  onPiece: (piece: Buffer) => void
+  /** Ends the writing; its reason is what `writeChunk` fails with. */
+  signal: AbortSignal
+}
+
+export type ByteRange = { startBytes: number; lengthBytes: number }
+
+/**
+ * A pool's bytes. Every implementation passes the same contract suite.
+ * Failures of the medium are AppErrors STORAGE_FULL or STORAGE_UNAVAILABLE with their cause; absence is `undefined` or
+ * `false`, never an error, where a method says so.
+ */
+export type Storage = {
+  /** Prepares for an upload of `sizeBytes` bytes in `chunkSizeBytes` pieces. */
+  createSink: (plan: { taskId: string; sizeBytes: number; chunkSizeBytes: number }) => Promise<SinkKey>
+
+  /**
+   * Writes one chunk's body at its offset. Resolves once every byte is handed to the medium; after a failure nothing of
+   * this call is written any more, so the slot may be given to somebody else.
+   */
+  writeChunk: (sink: SinkKey, slot: ChunkSlot, body: Readable, target: ChunkTarget) => Promise<void>
+
+  /**
+   * Takes the sink away from its writers so that the claim `object.epoch` alone decides what becomes of the bytes.
+   * `fresh` forces a copy into a new inode, which nobody has open. Takes up where an earlier epoch stopped, even when
+   * that one had published already.
+   */
+  sealSink: (sink: SinkKey, object: ObjectName, options: { fresh: boolean; signal: AbortSignal }) => Promise<SealedSink>
+
+  /** Removes what is left of an ended upload: the sink, and the objects of its claims up to `last.epoch` but `keepKey`. */
+  removeSink: (sink: SinkKey, last: ObjectName, keepKey: string | undefined) => Promise<void>
+
+  /** A stream over an object's bytes, or undefined when it is not there. */
+  read: (key: string, range: ByteRange) => Promise<Readable | undefined>
+
+  /** Removes an object; false when it was not there. */
+  remove: (key: string) => Promise<boolean>
+
+  /** Throws when the pool cannot be reached or written. */
+  probe: () => Promise<void>
+}
+
+/** A complete sink in the hands of one claim. */
+export type SealedSink = {
+  /** The bytes in order, in pieces of about 1 MiB, each valid until the next one is asked for. */
+  read: (range: ByteRange, signal: AbortSignal) => AsyncIterable<Buffer>
+  /** Makes the bytes durable as an object. Nobody sees it until its row is committed. */
+  publish: () => Promise<{ key: string }>
+  /** Gives the sink back to its writers: the chunks at these indexes are to be written again, the others are kept. */
+  reopen: (damaged: readonly number[]) => Promise<SinkKey>
+}
+
+/** The object that a task's claim makes. Storage turns it into a key that no other claim's object has. */
+export type ObjectName = { taskId: string; epoch: number }

@@ -1,0 +1,59 @@
+import { join } from 'node:path'
+import type { ObjectName, SinkKey } from './contract.ts'
+
+/**
+ * Where a local pool keeps what, by name. An upload's bytes are one file that only ever changes its name:
+ * sink → claim → object. Each claim has names of its own, so whoever renames the file has taken it from all others.
+ */
+export type LocalLayout = {
+  objects: string
+  uploads: string
+  sink: (key: SinkKey) => string
+  /** The names a claim gives the file: `held` while it reads it, `reopened` when it gives it back to the writers. */
+  claim: (name: ObjectName) => { held: string; reopened: string; reopenedKey: SinkKey }
+  /** Exists when a flush of the upload's file failed, so that what the page cache shows may not be on the disk. */
+  unflushedMark: (key: SinkKey) => string
+  objectKey: (name: ObjectName) => string
+  object: (key: string) => string
+}
+
+/** Suffix of a file that is being copied. It is worth nothing until it is renamed. */
+export const copySuffix = '.copy'
+
+const taskIdLength = 36
+const taskIdPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const sinkPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.r[1-9][0-9]*)?$/
+const objectKeyPattern = /^objects\/\w{2}\/\w{2}\/[\w-]+$/
+
+/** The layout of a pool. Its functions throw on every name or key that the pool cannot have made, before any path is built. */
+export function localLayout(root: string, uploads: string): LocalLayout {
+  const sink = (key: SinkKey) => join(uploads, matching(sinkPattern, key, 'sink key'))
+  return {
+    objects: join(root, 'objects'),
+    uploads,
+    sink,
+    claim: (name) => {
+      const { taskId, epoch } = checked(name)
+      const reopenedKey = `${taskId}.r${epoch}`
+      return { held: join(uploads, `${taskId}.e${epoch}`), reopened: sink(reopenedKey), reopenedKey }
+    },
+    unflushedMark: (key) => `${sink(matching(sinkPattern, key, 'sink key').slice(0, taskIdLength))}.unflushed`,
+    objectKey: (name) => {
+      const { taskId, epoch } = checked(name)
+      // The last digits, because the first ones of a time-ordered id are the same for weeks.
+      return `objects/${taskId.slice(-4, -2)}/${taskId.slice(-2)}/${taskId}-${epoch}`
+    },
+    object: (key) => join(root, matching(objectKeyPattern, key, 'object key')),
+  }
+}
+
+function checked(name: ObjectName): ObjectName {
+  matching(taskIdPattern, name.taskId, 'task id')
+  if (!Number.isSafeInteger(name.epoch) || name.epoch < 1) throw new Error(`Not an epoch: ${name.epoch}`)
+  return name
+}
+
+function matching(pattern: RegExp, name: string, what: string): string {
+  if (!pattern.test(name)) throw new Error(`Not the ${what} of anything in this pool: ${JSON.stringify(name)}`)
+  return name
+}

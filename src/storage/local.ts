@@ -1,0 +1,69 @@
+import { randomUUID } from 'node:crypto'
+import { rm, stat, writeFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Log } from '../log.ts'
+import type { Storage } from './contract.ts'
+import { onMedium, unlessAbsent } from './failure.ts'
+import { fileMode, makeFolder } from './local-disk.ts'
+import { BackgroundFlush } from './local-flush.ts'
+import { type LocalLayout, localLayout } from './local-layout.ts'
+import { readObject } from './local-reader.ts'
+import { sealSink } from './local-sealed.ts'
+import { createSink, openSink, removeSink } from './local-sink.ts'
+import { writeBody } from './local-writer.ts'
+
+/**
+ * A pool in the folder `rootPath`, made when it is missing. Unfinished uploads lie in `uploadsPath`, or inside the pool;
+ * on another filesystem than the pool each finished upload is copied once, which is logged here.
+ * Fails with STORAGE_FULL or STORAGE_UNAVAILABLE when the folders cannot be made.
+ */
+export async function openLocalStorage(options: {
+  rootPath: string
+  uploadsPath: string | undefined
+  log: Log
+}): Promise<Storage> {
+  const { log } = options
+  const root = resolve(options.rootPath)
+  const layout = localLayout(root, resolve(options.uploadsPath ?? join(root, '.uploads')))
+  for (const folder of [layout.objects, layout.uploads]) await onMedium(() => makeFolder(folder))
+  if (await isAnotherFilesystem(layout)) {
+    log.warn(
+      { root, uploads: layout.uploads },
+      'uploads lie on another filesystem than their pool: finishing copies them',
+    )
+  }
+  const flush = new BackgroundFlush(log)
+  return {
+    createSink: (plan) => createSink(layout, plan),
+    writeChunk: async (sink, slot, body, target) => {
+      await writeBody(openSink(layout, sink), slot, body, target)
+      flush.chunkWritten(layout, sink, slot)
+    },
+    sealSink: (sink, name, how) => sealSink(layout, sink, name, how),
+    removeSink: (sink, last, keepKey) => removeSink(layout, sink, last, keepKey),
+    read: async (key, range) => readObject(layout.object(key), range),
+    remove: async (key) => removeObject(layout.object(key)),
+    probe: () => probe(layout),
+  }
+}
+
+async function removeObject(path: string): Promise<boolean> {
+  return (await onMedium(() => unlessAbsent(() => rm(path).then(() => true)))) ?? false
+}
+
+/** Writes and removes a small file among the objects and among the uploads. */
+async function probe(layout: LocalLayout): Promise<void> {
+  for (const folder of [layout.objects, layout.uploads]) {
+    const path = join(folder, `.probe-${randomUUID()}`)
+    try {
+      await onMedium(() => writeFile(path, 'probe', { mode: fileMode }))
+    } finally {
+      await onMedium(() => rm(path, { force: true }))
+    }
+  }
+}
+
+async function isAnotherFilesystem(layout: LocalLayout): Promise<boolean> {
+  const [objects, uploads] = await onMedium(() => Promise.all([stat(layout.objects), stat(layout.uploads)]))
+  return objects.dev !== uploads.dev
+}

@@ -1,0 +1,75 @@
+import { type Band, bands } from '../contract/task.ts'
+import { admitBand } from '../db/admission.ts'
+import { type Sql, transact } from '../db/connect.ts'
+import { listServedTypes } from '../db/workers.ts'
+import type { Log } from '../log.ts'
+import type { Engine } from '../queue/engine.ts'
+
+export type Dispatcher = {
+  /** Asks for waiting tasks to be handed to the engine, now and without waiting for it. Never throws. */
+  admit: () => void
+  /** Says that a delivery was claimed here: every so often that makes room for more. */
+  claimed: () => void
+  /** Resolves when no admission is under way any more. */
+  idle: () => Promise<void>
+}
+
+/** A quarter of the window: often enough to keep it filled, seldom enough to cost nothing. */
+const claimsPerRound = 128
+const typesKnownForMs = 2000
+
+/**
+ * Hands waiting tasks to the engine, one round at a time per process. The ledger commits the admission first: should the
+ * engine not take the jobs, the sweep finds that it lacks them and has them admitted anew.
+ */
+export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engine; log: Log }): Dispatcher {
+  let running: Promise<void> | undefined
+  let again = false
+  let claims = 0
+  const typesOf = servedTypes(sql)
+
+  const run = async (): Promise<void> => {
+    do {
+      again = false
+      try {
+        const types = await typesOf()
+        for (const band of bands) await admitAll(sql, engine, band, types)
+      } catch (error) {
+        log.warn({ err: error }, 'tasks could not be handed to the queue; the sweep tries again')
+      }
+    } while (again)
+    running = undefined
+  }
+
+  const admit = (): void => {
+    again = true
+    running ??= run()
+  }
+
+  return {
+    admit,
+    claimed: () => {
+      claims++
+      if (claims % claimsPerRound === 0) admit()
+    },
+    idle: async () => {
+      await running
+    },
+  }
+}
+
+async function admitAll(sql: Sql, engine: Engine, band: Band, types: readonly string[]): Promise<void> {
+  const deliveries = await transact(sql, (query) => admitBand(query, band, types))
+  if (deliveries.length > 0) await engine.add(deliveries)
+}
+
+/** The types that live workers have registered, asked for now and then. */
+function servedTypes(sql: Sql): () => Promise<readonly string[]> {
+  let known: { types: readonly string[]; until: number } | undefined
+  return async () => {
+    if (!known || known.until < Date.now()) {
+      known = { types: await listServedTypes(sql), until: Date.now() + typesKnownForMs }
+    }
+    return known.types
+  }
+}

@@ -1,0 +1,116 @@
+import type { CreateTaskRequest } from '../contract/task.ts'
+import { type Query, type Sql, transact } from '../db/connect.ts'
+import { insertDependencies, lockAwaited } from '../db/dependencies.ts'
+import type { Signals } from '../db/signals.ts'
+import { findTasks } from '../db/task-lists.ts'
+import { insertTasks, type TaskRow } from '../db/tasks.ts'
+import { AppError } from '../errors.ts'
+import type { Registry } from './define-job.ts'
+import type { Dispatcher } from './dispatch.ts'
+import { earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
+import { type PlannedTask, planTasks } from './plan.ts'
+
+export type SubmitDeps = {
+  sql: Sql
+  signals: Pick<Signals, 'send'>
+  registry: Registry
+  dispatcher: Pick<Dispatcher, 'admit'>
+}
+
+export type Submission = {
+  accountId: string
+  requests: readonly CreateTaskRequest[]
+  /** Given when a repetition of the request is to answer the same tasks. */
+  keyed: KeyedRequest | undefined
+  /** Where a request stands in the body, for errors: `tasks.3.`. */
+  path: (index: number) => string
+}
+
+const defaultPriority = 50
+
+/**
+ * Creates tasks, all or none, and answers them in order. A repetition with the same Idempotency-Key answers those of the
+ * first time. Throws VALIDATION_FAILED, DEPENDENCY_ENDED, IDEMPOTENCY_KEY_REUSED.
+ */
+export async function submitTasks(deps: SubmitDeps, submission: Submission): Promise<TaskRow[]> {
+  const { sql, signals, dispatcher } = deps
+  const { accountId, keyed } = submission
+  const earlier = keyed && (await earlierTasks(sql, keyed))
+  if (earlier) return earlier
+  const planned = planTasks(submission.requests, deps.registry, submission.path)
+  const written = await transact(sql, (query) => write(query, accountId, planned, keyed, submission.path))
+  if (!written && keyed) return (await earlierTasks(sql, keyed)) ?? submitTasks(deps, submission)
+  signals.send({ kind: 'events' })
+  dispatcher.admit()
+  return findTasks(
+    sql,
+    accountId,
+    planned.map((task) => task.id),
+  )
+}
+
+async function earlierTasks(query: Query, keyed: KeyedRequest): Promise<TaskRow[] | undefined> {
+  const answer = await earlierAnswer(query, keyed)
+  if (answer === undefined) return undefined
+  return findTasks(query, keyed.accountId, Array.isArray(answer) ? answer.map(String) : [])
+}
+
+/** Writes tasks with what they wait for. False when another request with the key was first. */
+async function write(
+  query: Query,
+  accountId: string,
+  planned: readonly PlannedTask[],
+  keyed: KeyedRequest | undefined,
+  path: (index: number) => string,
+): Promise<boolean> {
+  const ids = planned.map((task) => task.id)
+  if (keyed && !(await keepForRepetition(query, keyed, ids))) return false
+  const open = await openDependencies(query, accountId, planned, path)
+  const inside = new Set(ids)
+  await insertTasks(
+    query,
+    planned.map((task) => ({
+      id: task.id,
+      accountId,
+      type: task.job.type,
+      description: task.request.description ?? null,
+      estimatedDurationSeconds: task.request.estimatedDurationSeconds ?? null,
+      expiredAt: task.request.expiredAt ?? null,
+      name: task.request.name ?? task.job.title,
+      status: 'Pending' as const,
+      parameters: task.parameters,
+      priority: task.request.priority ?? defaultPriority,
+      runnable: true,
+      waitsFor: task.after.filter((id) => inside.has(id) || open.has(id)).length,
+    })),
+  )
+  const dependencies = planned.flatMap((task) => task.after.map((dependsOn) => ({ taskId: task.id, dependsOn })))
+  if (dependencies.length > 0) await insertDependencies(query, dependencies)
+  return true
+}
+
+/** Those tasks outside of the request that must be waited for still. Throws when one is missing or cannot complete. */
+async function openDependencies(
+  query: Query,
+  accountId: string,
+  planned: readonly PlannedTask[],
+  path: (index: number) => string,
+): Promise<Set<string>> {
+  const inside = new Set(planned.map((task) => task.id))
+  const outside = [...new Set(planned.flatMap((task) => task.after))].filter((id) => !inside.has(id))
+  if (outside.length === 0) return new Set()
+  const found = new Map((await lockAwaited(query, accountId, outside)).map((task) => [task.id, task.status]))
+  const errors = planned.flatMap((task, index) =>
+    task.after
+      .filter((id) => !inside.has(id) && !found.has(id))
+      .map((id) => ({ field: `${path(index)}after`, message: `names no task: ${id}` })),
+  )
+  if (errors.length > 0) throw new AppError('VALIDATION_FAILED', 'The request is not valid.', { details: { errors } })
+  for (const [taskId, status] of found) {
+    if (status !== 'Failed' && status !== 'Cancelled' && status !== 'Expired') continue
+    throw new AppError('DEPENDENCY_ENDED', `Task ${taskId} cannot be waited for: it is ${status}.`, {
+      details: { taskId, status },
+    })
+  }
+  return new Set([...found].filter(([, status]) => status !== 'Completed').map(([id]) => id))
+}

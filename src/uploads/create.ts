@@ -1,0 +1,133 @@
+import { randomUUID } from 'node:crypto'
+import { type CreateUploadRequest, type CreateUploadResponse, maxChunks } from '../contract/upload.ts'
+import { type Query, type Sql, transact } from '../db/connect.ts'
+import { findOwnObject, insertFile } from '../db/files.ts'
+import { ownsBundle } from '../db/pools.ts'
+import type { Signals } from '../db/signals.ts'
+import { insertTasks } from '../db/tasks.ts'
+import { insertUpload } from '../db/uploads.ts'
+import { AppError } from '../errors.ts'
+import { presentFile } from '../files/get.ts'
+import type { Pools } from '../files/pools.ts'
+import { newTaskId } from '../tasks/ids.ts'
+import { uploadPriority, uploadType } from './upload-type.ts'
+
+export type UploadLimits = { defaultChunkSizeBytes: number; maxChunkSizeBytes: number; maxFileSizeBytes: number }
+
+export type CreateDeps = { sql: Sql; signals: Pick<Signals, 'send'>; pools: Pools; limits: UploadLimits }
+
+/**
+ * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool.
+ * Throws POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, ENCRYPTION_UNAVAILABLE, STORAGE_FULL.
+ */
+export async function createUpload(
+  { sql, signals, pools, limits }: CreateDeps,
+  accountId: string,
+  request: CreateUploadRequest,
+): Promise<CreateUploadResponse> {
+  refuseWhatCannotBe(request, limits)
+  const poolId = request.poolId ?? pools.defaultId
+  const storage = await pools.open(poolId)
+  if (request.bundleId !== undefined && !(await ownsBundle(sql, { id: request.bundleId, accountId }))) {
+    throw new AppError('BUNDLE_NOT_FOUND', 'There is no such bundle.', { details: { bundleId: request.bundleId } })
+  }
+  const existing = await addExisting(sql, { accountId, poolId, request })
+  if (existing) return existing
+
+  const taskId = newTaskId()
+  const chunkSizeBytes = planChunkSize(request, limits)
+  const chunksCount = Math.ceil(request.fileSize / chunkSizeBytes)
+  const sinkKey = await storage.createSink({ taskId, sizeBytes: request.fileSize, chunkSizeBytes })
+  try {
+    const plan = { taskId, accountId, poolId, sinkKey, chunkSizeBytes, chunksCount }
+    await transact(sql, (query) => record(query, plan, request))
+  } catch (error) {
+    await storage.removeSink(sinkKey, { taskId, epoch: 0 }, undefined).catch(() => {})
+    throw error
+  }
+  signals.send({ kind: 'events' })
+  return { fileExists: false, taskId, chunkSize: chunkSizeBytes, chunksCount }
+}
+
+function refuseWhatCannotBe(request: CreateUploadRequest, limits: UploadLimits): void {
+  if (request.encryptPassword !== undefined) {
+    throw new AppError(
+      'ENCRYPTION_UNAVAILABLE',
+      'This server does not encrypt uploads yet; leave encryptPassword out.',
+      {
+        details: { field: 'encryptPassword' },
+      },
+    )
+  }
+  if (request.fileSize > limits.maxFileSizeBytes) {
+    throw new AppError('FILE_TOO_LARGE', `The file is larger than ${limits.maxFileSizeBytes} bytes.`, {
+      details: { field: 'fileSize', fileSize: request.fileSize, maxFileSize: limits.maxFileSizeBytes },
+    })
+  }
+  if (request.chunkSize !== undefined && request.chunkSize > limits.maxChunkSizeBytes) {
+    throw new AppError('VALIDATION_FAILED', 'The request is not valid.', {
+      details: { errors: [{ field: 'chunkSize', message: `must be at most ${limits.maxChunkSizeBytes}` }] },
+    })
+  }
+}
+
+const raisedStep = 64 * 1024
+
+/** The chunk size in bytes: what was asked for, raised where the file would need more than `maxChunks` chunks. */
+function planChunkSize(request: CreateUploadRequest, limits: UploadLimits): number {
+  const asked = request.chunkSize ?? limits.defaultChunkSizeBytes
+  const least = Math.ceil(request.fileSize / maxChunks)
+  return asked >= least ? asked : Math.ceil(least / raisedStep) * raisedStep
+}
+
+async function addExisting(
+  sql: Sql,
+  { accountId, poolId, request }: { accountId: string; poolId: string; request: CreateUploadRequest },
+): Promise<CreateUploadResponse | undefined> {
+  const sha256 = Buffer.from(request.hash, 'hex')
+  const object = await findOwnObject(sql, { accountId, poolId, sha256, sizeBytes: request.fileSize })
+  if (!object) return undefined
+  const file = await insertFile(sql, {
+    id: randomUUID(),
+    accountId,
+    objectId: object.objectId,
+    bundleId: request.bundleId ?? null,
+    name: request.fileName,
+    contentType: request.contentType,
+    expiredAt: request.expiredAt ?? null,
+  })
+  return { fileExists: true, file: presentFile(file) }
+}
+
+type Plan = {
+  taskId: string
+  accountId: string
+  poolId: string
+  sinkKey: string
+  chunkSizeBytes: number
+  chunksCount: number
+}
+
+async function record(query: Query, plan: Plan, request: CreateUploadRequest): Promise<void> {
+  await insertTasks(query, [
+    {
+      id: plan.taskId,
+      accountId: plan.accountId,
+      type: uploadType,
+      name: request.fileName,
+      status: 'InProgress',
+      parameters: { fileName: request.fileName, fileSize: request.fileSize },
+      priority: uploadPriority,
+      runnable: false,
+    },
+  ])
+  await insertUpload(query, {
+    ...plan,
+    fileName: request.fileName,
+    fileSizeBytes: request.fileSize,
+    contentType: request.contentType,
+    bundleId: request.bundleId ?? null,
+    declaredSha256: Buffer.from(request.hash, 'hex'),
+    fileExpiredAt: request.expiredAt ?? null,
+  })
+}

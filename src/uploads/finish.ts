@@ -1,0 +1,124 @@
+import { createHash, randomUUID } from 'node:crypto'
+import { listChecksums } from '../db/chunks.ts'
+import type { Query, Sql } from '../db/connect.ts'
+import { insertFile, insertObject } from '../db/files.ts'
+import { closeUpload, findUpload, reopenChunks, type UploadRow } from '../db/uploads.ts'
+import type { Pools } from '../files/pools.ts'
+import type { SealedSink } from '../storage/contract.ts'
+import { type JobContext, type JobOutcome, Permanent, StopReason } from '../tasks/define-job.ts'
+import { loadChecksum } from './checksum.ts'
+import { clearSink } from './clear.ts'
+
+export type FinishedUpload = { fileId: string }
+
+/**
+ * Turns an upload whose chunks are all there into a file: reads every byte back, checks the SHA-256 against the declared
+ * one, makes the bytes durable, and commits object and file with the task's end. Damaged chunks, found by their own
+ * checksums, are opened again and the task is parked; when every chunk is sound the declared hash was wrong and the
+ * task fails for good. May be repeated by a later claim at any point.
+ */
+export async function finishUpload(pools: Pools, context: JobContext): Promise<JobOutcome<FinishedUpload>> {
+  const { sql, taskId, accountId, epoch, signal, log } = context
+  const upload = await findUpload(sql, { taskId, accountId })
+  if (!upload) throw new StopReason('lost')
+  const storage = await pools.open(upload.poolId)
+  try {
+    const sealed = await storage.sealSink(upload.sinkKey, { taskId, epoch }, { fresh: upload.tainted, signal })
+    const sha256 = await hash(sealed, upload.fileSizeBytes, signal)
+    if (!sha256.equals(upload.declaredSha256)) return await mend(sql, upload, sealed, signal)
+    const { key } = await sealed.publish()
+    const file = { id: randomUUID(), objectId: randomUUID(), key, sha256 }
+    return {
+      kind: 'completed',
+      results: { fileId: file.id },
+      commit: (query) => commitFile(query, upload, file),
+      after: () => clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: key }),
+      event: (endedAt) => completedEvent(upload, file.id, endedAt),
+    }
+  } catch (error) {
+    // Whoever ended the upload cleared its sink, but perhaps before this run wrote its last.
+    if (signal.reason instanceof StopReason && (signal.reason.why === 'cancelled' || signal.reason.why === 'expired')) {
+      await clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: null })
+    }
+    throw error
+  }
+}
+
+async function hash(sealed: SealedSink, sizeBytes: number, signal: AbortSignal): Promise<Buffer> {
+  const sha256 = createHash('sha256')
+  for await (const piece of sealed.read({ startBytes: 0, lengthBytes: sizeBytes }, signal)) sha256.update(piece)
+  return sha256.digest()
+}
+
+async function mend(
+  sql: Sql,
+  upload: UploadRow,
+  sealed: SealedSink,
+  signal: AbortSignal,
+): Promise<JobOutcome<FinishedUpload>> {
+  const damagedChunks = await findDamage(upload, await listChecksums(sql, upload.taskId), sealed, signal)
+  if (damagedChunks.length === 0) {
+    throw new Permanent(
+      'HASH_MISMATCH',
+      'Every chunk arrived as it was sent, but together they do not have the declared SHA-256: the declared hash was wrong.',
+    )
+  }
+  const sinkKey = await sealed.reopen(damagedChunks)
+  return { kind: 'parked', commit: (query) => reopenChunks(query, { taskId: upload.taskId, sinkKey, damagedChunks }) }
+}
+
+async function findDamage(
+  upload: UploadRow,
+  checksums: ReadonlyMap<number, Buffer>,
+  sealed: SealedSink,
+  signal: AbortSignal,
+): Promise<number[]> {
+  const createChecksum = await loadChecksum()
+  const damaged: number[] = []
+  for (let index = 0; index < upload.chunksCount; index++) {
+    const startBytes = index * upload.chunkSizeBytes
+    const lengthBytes = Math.min(upload.chunkSizeBytes, upload.fileSizeBytes - startBytes)
+    const sum = createChecksum()
+    for await (const piece of sealed.read({ startBytes, lengthBytes }, signal)) sum.update(piece)
+    if (checksums.get(index)?.equals(sum.digest()) !== true) damaged.push(index)
+  }
+  return damaged
+}
+
+type NewFile = { id: string; objectId: string; key: string; sha256: Buffer }
+
+async function commitFile(query: Query, upload: UploadRow, file: NewFile): Promise<void> {
+  await insertObject(query, {
+    id: file.objectId,
+    poolId: upload.poolId,
+    key: file.key,
+    sizeBytes: upload.fileSizeBytes,
+    sha256: file.sha256,
+  })
+  await insertFile(query, {
+    id: file.id,
+    accountId: upload.accountId,
+    objectId: file.objectId,
+    bundleId: upload.bundleId,
+    name: upload.fileName,
+    contentType: upload.contentType,
+    expiredAt: upload.fileExpiredAt,
+  })
+  await closeUpload(query, upload.taskId, file.id)
+}
+
+function completedEvent(upload: UploadRow, fileId: string, endedAt: Date) {
+  const completedAt = endedAt.toISOString()
+  const { taskId, fileName, fileSizeBytes: fileSize, chunksCount } = upload
+  const lastProgress = {
+    taskId,
+    fileName,
+    fileSize,
+    chunksUploaded: chunksCount,
+    chunksTotal: chunksCount,
+    progress: 100,
+    status: 'Completed' as const,
+    lastActivity: completedAt,
+  }
+  return { type: 'upload.completed' as const, data: { taskId, fileId, fileName, fileSize, completedAt, lastProgress } }
+}

@@ -1,0 +1,66 @@
+import type { Sql } from '../db/connect.ts'
+import { findUpload } from '../db/uploads.ts'
+import { AppError } from '../errors.ts'
+import type { ChunkSlot } from '../storage/contract.ts'
+
+/** What never changes in an upload's life. */
+export type UploadPlan = {
+  taskId: string
+  accountId: string
+  poolId: string
+  fileSizeBytes: number
+  chunkSizeBytes: number
+  chunksCount: number
+}
+
+export type PlanCache = {
+  /** Throws TASK_NOT_FOUND, also for another account's upload. */
+  find: (wanted: { taskId: string; accountId: string }) => Promise<UploadPlan>
+}
+
+const maxPlans = 10_000
+
+/**
+ * Keeps uploads' plans in memory for `durationMs` after their last use, so that a chunk need not ask for them. Whatever
+ * can change (state, received chunks, the sink) is asked of the ledger with the chunk's lease and never kept here.
+ */
+export function createPlanCache(sql: Sql, durationMs: number): PlanCache {
+  const plans = new Map<string, { plan: UploadPlan; until: number }>()
+
+  const keep = (plan: UploadPlan): void => {
+    // A Map keeps the order of insertion: the first entry is the one that was used longest ago.
+    plans.delete(plan.taskId)
+    plans.set(plan.taskId, { plan, until: Date.now() + durationMs })
+    const [oldest] = plans.keys()
+    if (plans.size > maxPlans && oldest !== undefined) plans.delete(oldest)
+  }
+
+  return {
+    find: async ({ taskId, accountId }) => {
+      const kept = plans.get(taskId)
+      const plan = kept && kept.until > Date.now() ? kept.plan : await findUpload(sql, { taskId, accountId })
+      if (!plan || plan.accountId !== accountId) throw uploadNotFound(taskId)
+      const { poolId, fileSizeBytes, chunkSizeBytes, chunksCount } = plan
+      const found = { taskId, accountId, poolId, fileSizeBytes, chunkSizeBytes, chunksCount }
+      keep(found)
+      return found
+    },
+  }
+}
+
+export function uploadNotFound(taskId: string): AppError {
+  return new AppError('TASK_NOT_FOUND', 'There is no such upload.', { details: { taskId } })
+}
+
+/** Where a chunk lies in the file. Throws CHUNK_INDEX_INVALID. */
+export function slotOf(plan: UploadPlan, index: number): ChunkSlot {
+  if (!Number.isSafeInteger(index) || index < 0 || index >= plan.chunksCount) {
+    const message =
+      plan.chunksCount === 0
+        ? 'The file is empty: it has no chunks; complete the upload.'
+        : `The chunk index must be a whole number from 0 to ${plan.chunksCount - 1}.`
+    throw new AppError('CHUNK_INDEX_INVALID', message, { details: { chunksCount: plan.chunksCount } })
+  }
+  const offsetBytes = index * plan.chunkSizeBytes
+  return { index, offsetBytes, sizeBytes: Math.min(plan.chunkSizeBytes, plan.fileSizeBytes - offsetBytes) }
+}

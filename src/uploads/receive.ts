@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto'
+import type { Readable } from 'node:stream'
+import type { TaskStatus } from '../contract/task.ts'
+import { type ChunkLease, commitChunk, leaseChunk, type LeaseAttempt, releaseChunk, renewChunk } from '../db/chunks.ts'
+import type { Sql } from '../db/connect.ts'
+import { findUpload } from '../db/uploads.ts'
+import { AppError } from '../errors.ts'
+import type { Pools } from '../files/pools.ts'
+import type { Log } from '../log.ts'
+import type { ChunkSlot, Storage } from '../storage/contract.ts'
+import type { Checksum } from './checksum.ts'
+import { chunkTooLarge, createChunkMeter } from './chunk-meter.ts'
+import type { DeclaredDigest } from './digest.ts'
+import { type PlanCache, slotOf, uploadNotFound } from './plan-cache.ts'
+import type { ProgressTracker } from './progress.ts'
+
+export type ReceiveDeps = {
+  sql: Sql
+  pools: Pools
+  plans: PlanCache
+  progress: ProgressTracker
+  createChecksum: () => Checksum
+  log: Log
+}
+
+export type ChunkRequest = {
+  accountId: string
+  taskId: string
+  index: number
+  /** The body's length in bytes where it was declared. */
+  contentLengthBytes?: number
+  digests: readonly DeclaredDigest[]
+}
+
+/** A chunk whose lease this request holds. Exactly one of `commit` and `abort` must follow. */
+export type ChunkReceipt = {
+  /** Streams the body into the pool. What it fails with is for the sender; then `abort`. */
+  write: (body: Readable) => Promise<void>
+  /** Makes the chunk count. Throws when it is not whole or the lease was lost. */
+  commit: () => Promise<void>
+  /** Gives the chunk free, so that it can be sent again at once. Never throws. */
+  abort: () => Promise<void>
+}
+
+const renewEveryMs = 2000
+const stalledAfterMs = 10_000
+
+/**
+ * Takes the lease on a chunk for this request. Throws TASK_NOT_FOUND, CHUNK_INDEX_INVALID, CHUNK_SIZE_MISMATCH,
+ * CHUNK_TOO_LARGE, CHUNK_ALREADY_UPLOADED, CHUNK_BUSY, UPLOAD_ENDED.
+ */
+export async function beginChunk(deps: ReceiveDeps, request: ChunkRequest): Promise<ChunkReceipt> {
+  const { taskId, accountId, index } = request
+  const plan = await deps.plans.find({ taskId, accountId })
+  const slot = slotOf(plan, index)
+  checkLength(slot, request.contentLengthBytes)
+  const lease: ChunkLease = { taskId, index, token: randomUUID() }
+  const attempt = await leaseChunk(deps.sql, { ...lease, accountId })
+  if (!attempt) throw uploadNotFound(taskId)
+  if (!attempt.granted) throw refusal(attempt, index)
+  const storage = await deps.pools.open(plan.poolId)
+  return receipt({ deps, accountId, lease, slot, storage, sinkKey: attempt.sinkKey, digests: request.digests })
+}
+
+function checkLength(slot: ChunkSlot, lengthBytes: number | undefined): void {
+  if (lengthBytes === undefined || lengthBytes === slot.sizeBytes) return
+  if (lengthBytes > slot.sizeBytes) throw chunkTooLarge(slot.index, slot.sizeBytes)
+  throw new AppError('CHUNK_SIZE_MISMATCH', `Chunk ${slot.index} must have exactly ${slot.sizeBytes} bytes.`, {
+    details: { index: slot.index, expectedSize: slot.sizeBytes, receivedSize: lengthBytes },
+  })
+}
+
+function refusal(attempt: LeaseAttempt, index: number): AppError {
+  if (attempt.received || attempt.status === 'Completed') return alreadyThere(index)
+  if (attempt.status === 'Failed' || attempt.status === 'Cancelled' || attempt.status === 'Expired') {
+    return uploadEnded(attempt.status)
+  }
+  if (attempt.status === 'Paused') return uploadPaused()
+  // All chunks are there when an upload is being finished.
+  if (attempt.phase !== 'receiving') return alreadyThere(index)
+  return new AppError('CHUNK_BUSY', `Another request is sending chunk ${index}.`, {
+    details: { index },
+    retryAfterSeconds: Math.max(1, Math.ceil((attempt.heldForMs ?? 1000) / 1000)),
+  })
+}
+
+function alreadyThere(index: number): AppError {
+  return new AppError('CHUNK_ALREADY_UPLOADED', `Chunk ${index} is already there.`, { details: { index } })
+}
+
+type Held = {
+  deps: ReceiveDeps
+  accountId: string
+  lease: ChunkLease
+  slot: ChunkSlot
+  storage: Storage
+  sinkKey: string
+  digests: readonly DeclaredDigest[]
+}
+
+function receipt(held: Held): ChunkReceipt {
+  const { deps, lease, slot, storage, sinkKey, digests } = held
+  const { sql, log, progress } = deps
+  const meter = createChunkMeter(slot, deps.createChecksum(), digests)
+  const stop = new AbortController()
+  const keeper = keepAlive(held, stop, () => meter.receivedBytes)
+  return {
+    write: (body) => storage.writeChunk(sinkKey, slot, body, { onPiece: meter.take, signal: stop.signal }),
+    commit: async () => {
+      const sum = meter.finish()
+      keeper.end()
+      if (!(await commitChunk(sql, lease, sum))) throw await whyLost(sql, held)
+      progress.received(lease.taskId)
+    },
+    abort: async () => {
+      keeper.end()
+      await releaseChunk(sql, lease).catch((error: unknown) => {
+        log.warn({ err: error, taskId: lease.taskId, index: lease.index }, 'a chunk lease could not be given back')
+      })
+    },
+  }
+}
+
+/** Renews the lease while bytes arrive, and stops a body of which none arrived for 10 s. */
+function keepAlive(held: Held, stop: AbortController, receivedBytes: () => number): { end: () => void } {
+  const { lease } = held
+  const { sql, log } = held.deps
+  let seenBytes = 0
+  let seenAt = Date.now()
+  const timer = setInterval(() => {
+    const bytes = receivedBytes()
+    if (bytes === seenBytes) {
+      if (Date.now() - seenAt < stalledAfterMs) return
+      const message = `No byte of chunk ${lease.index} arrived for ${stalledAfterMs / 1000} s; send it again.`
+      stop.abort(new AppError('CHUNK_STALLED', message, { details: { index: lease.index } }))
+      return
+    }
+    seenBytes = bytes
+    seenAt = Date.now()
+    renewChunk(sql, lease)
+      .then(async (renewed) => {
+        if (!renewed) stop.abort(await whyLost(sql, held))
+      })
+      // The ledger is away: whether the lease still stands is seen at the commit.
+      .catch((error: unknown) => log.debug({ err: error }, 'a chunk lease could not be renewed'))
+  }, renewEveryMs)
+  return { end: () => clearInterval(timer) }
+}
+
+function lostLease(index: number): AppError {
+  return new AppError('CHUNK_BUSY', `Another request has taken chunk ${index} over.`, {
+    details: { index },
+    retryAfterSeconds: 1,
+  })
+}
+
+async function whyLost(sql: Sql, { lease, accountId }: Held): Promise<AppError> {
+  const upload = await findUpload(sql, { taskId: lease.taskId, accountId })
+  if (!upload) return uploadNotFound(lease.taskId)
+  if (upload.status === 'Completed' || upload.phase === 'finishing') return alreadyThere(lease.index)
+  if (upload.status === 'Paused') return uploadPaused()
+  return upload.status === 'InProgress' ? lostLease(lease.index) : uploadEnded(upload.status)
+}
+
+/** Refuses what a paused upload does not take until it is resumed. */
+export function uploadPaused(): AppError {
+  return new AppError('UPLOAD_PAUSED', 'The upload is paused; resume it first.', { retryAfterSeconds: 5 })
+}
+
+function uploadEnded(status: TaskStatus): AppError {
+  return new AppError('UPLOAD_ENDED', `The upload takes no more chunks: it is ${status}.`, { details: { status } })
+}

@@ -1,0 +1,116 @@
+import { resolve } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { ConfigError, loadConfig } from '../src/config.ts'
+
+const needed = {
+  DATABASE_URL: 'postgres://localhost/longshore',
+  AUTH_JWT_SECRET: 'a secret of more than thirty-two characters',
+}
+
+function problemsOf(env: Record<string, string | undefined>): readonly string[] {
+  try {
+    loadConfig(env)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.problems
+    throw error
+  }
+  return []
+}
+
+describe('the settings', () => {
+  it('have defaults for everything but the database and the secret', () => {
+    expect(loadConfig(needed)).toEqual({
+      port: 8080,
+      host: '127.0.0.1',
+      dataDir: resolve('.longshore'),
+      databaseUrl: needed.DATABASE_URL,
+      databaseDirectUrl: needed.DATABASE_URL,
+      redisUrl: undefined,
+      queuePrefix: 'longshore',
+      authJwtSecret: needed.AUTH_JWT_SECRET,
+      storage: { uploadsPath: undefined, defaultPoolId: '550e8400-e29b-41d4-a716-446655440000' },
+      uploads: {
+        defaultChunkSizeBytes: 5 * 1024 * 1024,
+        maxChunkSizeBytes: 16 * 1024 * 1024,
+        maxFileSizeBytes: 2 ** 40,
+        staleThresholdMs: 24 * 3_600_000,
+        cleanupIntervalMs: 3_600_000,
+        cacheDurationMs: 1_800_000,
+      },
+      tasks: { modules: [], retentionMs: 30 * 24 * 3_600_000 },
+      log: { base: 'info', scopes: {} },
+    })
+  })
+
+  it('are taken from the environment, with an empty one as good as none', () => {
+    const config = loadConfig({
+      ...needed,
+      PORT: '0',
+      HOST: '',
+      REDIS_URL: 'rediss://cache:6380/1',
+      STORAGE_UPLOADS_PATH: 'staging',
+      STORAGE_PREFERRED_REMOTE: '0F8FAD5B-D9CB-469F-A165-70867728950E',
+      UPLOAD_DEFAULT_CHUNK_SIZE: '1',
+      UPLOAD_CACHE_DURATION_MINUTES: '0',
+      UPLOAD_STALE_THRESHOLD_HOURS: '1',
+      LOG_LEVEL: 'Warning,Some.Product.Storage:Debug',
+    })
+    expect(config).toMatchObject({
+      port: 0,
+      host: '127.0.0.1',
+      redisUrl: 'rediss://cache:6380/1',
+      storage: { uploadsPath: resolve('staging'), defaultPoolId: '0f8fad5b-d9cb-469f-a165-70867728950e' },
+      uploads: { defaultChunkSizeBytes: 1, cacheDurationMs: 0, staleThresholdMs: 3_600_000 },
+      log: { base: 'warn', scopes: { storage: 'debug' } },
+    })
+  })
+
+  it('that are wrong are all named at once, and no value of a secret with them', () => {
+    const problems = problemsOf({
+      PORT: '70000',
+      DATABASE_URL: 'mysql://localhost',
+      REDIS_URL: 'localhost:6379',
+      QUEUE_PREFIX: 'a:b',
+      AUTH_JWT_SECRET: 'too short a one',
+      STORAGE_PREFERRED_REMOTE: 'default',
+      UPLOAD_DEFAULT_CHUNK_SIZE: '5MB',
+      UPLOAD_MAX_CHUNK_SIZE: '0',
+      UPLOAD_MAX_FILE_SIZE: '-1',
+      UPLOAD_STALE_THRESHOLD_HOURS: '1.5',
+      UPLOAD_CLEANUP_INTERVAL_MINUTES: '1e3',
+      UPLOAD_CACHE_DURATION_MINUTES: ' 3',
+      LOG_LEVEL: 'loud',
+    })
+    expect(new Set(problems.map((problem) => problem.split(':')[0]))).toEqual(
+      new Set([
+        'AUTH_JWT_SECRET',
+        'DATABASE_URL',
+        'LOG_LEVEL',
+        'PORT',
+        'QUEUE_PREFIX',
+        'REDIS_URL',
+        'STORAGE_PREFERRED_REMOTE',
+        'UPLOAD_CACHE_DURATION_MINUTES',
+        'UPLOAD_CLEANUP_INTERVAL_MINUTES',
+        'UPLOAD_DEFAULT_CHUNK_SIZE',
+        'UPLOAD_MAX_CHUNK_SIZE',
+        'UPLOAD_MAX_FILE_SIZE',
+        'UPLOAD_STALE_THRESHOLD_HOURS',
+      ]),
+    )
+    expect(problems).toHaveLength(13)
+    expect(problems.every((problem) => /: must /.test(problem))).toBe(true)
+    expect(problems.join('\n')).not.toContain('too short a one')
+  })
+
+  it('that are missing are said to be required', () => {
+    expect(problemsOf({})).toEqual(['DATABASE_URL: is required', 'AUTH_JWT_SECRET: is required'])
+    expect(problemsOf({ ...needed, DATABASE_URL: '' })).toEqual(['DATABASE_URL: is required'])
+  })
+
+  it('must not contradict each other', () => {
+    expect(problemsOf({ ...needed, UPLOAD_DEFAULT_CHUNK_SIZE: '100', UPLOAD_MAX_CHUNK_SIZE: '99' })).toEqual([
+      'UPLOAD_DEFAULT_CHUNK_SIZE: must not be larger than UPLOAD_MAX_CHUNK_SIZE',
+    ])
+  })
+})

@@ -1,0 +1,32 @@
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { afterEach, expect, it } from 'vitest'
+import { type Listening, listen } from '../../src/http/listen.ts'
+
+let listening: Listening | undefined
+afterEach(() => listening?.close(0))
+
+async function say(bytes: string): Promise<string> {
+  listening = await listen((_request, response) => response.end('fine'), { host: '127.0.0.1', port: 0 })
+  const socket = connect(Number(new URL(listening.url).port), '127.0.0.1')
+  socket.end(bytes)
+  return text(socket)
+}
+
+it.each([
+  ['what is not HTTP', 'HELLO\r\n\r\n', 400, 'MALFORMED_REQUEST'],
+  [
+    'a head that is too large',
+    `GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+    431,
+    'HEADERS_TOO_LARGE',
+  ],
+])('answers %s in the form of every other error', async (_what, bytes, status, code) => {
+  const [head = '', body = ''] = (await say(bytes)).split('\r\n\r\n')
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+  expect(JSON.parse(body)).toMatchObject({ code, status, details: {} })
+})
+
+it('answers an ordinary request', async () => {
+  expect(await say('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 200 OK[^]*fine$/)
+})

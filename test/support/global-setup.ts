@@ -1,0 +1,64 @@
+import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import postgres from 'postgres'
+import type { TestProject } from 'vitest/node'
+import { migrate } from '../../src/db/migrate.ts'
+import { packageRoot } from '../../src/package-root.ts'
+import { startPostgresServer } from './postgres-server.ts'
+import { startRedisServer } from './redis-server.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Any database of the run's Postgres, to make others from. */
+    postgresUrl: string
+    /** The name of the migrated database that new ones are cloned from. */
+    templateName: string
+    /** The run's Redis; undefined when this machine has none. */
+    redisUrl: string | undefined
+  }
+}
+
+/** Builds dist/ if it is stale, and starts what all test files share: one Postgres with a migrated template, one Redis. */
+export async function setup(project: TestProject): Promise<() => Promise<void>> {
+  execFileSync(process.execPath, [join(packageRoot(), 'scripts', 'prepare.mjs')], { stdio: 'inherit' })
+  const server = process.env['TEST_DATABASE_URL'] ? undefined : await startPostgresServer()
+  const postgresUrl = server?.databaseUrl ?? process.env['TEST_DATABASE_URL'] ?? ''
+  const templateName = await createTemplate(postgresUrl)
+  const redis = process.env['REDIS_URL'] ? undefined : await startRedisServer().catch(() => undefined)
+  const redisUrl = process.env['REDIS_URL'] || redis?.redisUrl
+  project.provide('postgresUrl', postgresUrl)
+  project.provide('templateName', templateName)
+  project.provide('redisUrl', redisUrl)
+  return async () => {
+    await redis?.stop()
+    if (server === undefined) await dropTemplate(postgresUrl, templateName)
+    await server?.stop()
+    if (redisUrl === undefined) reportMissingRedis()
+  }
+}
+
+async function createTemplate(postgresUrl: string): Promise<string> {
+  const name = `longshore_template_${randomBytes(6).toString('hex')}`
+  const sql = postgres(postgresUrl, { max: 1, onnotice: () => {} })
+  await sql`CREATE DATABASE ${sql(name)}`
+  await migrate(Object.assign(new URL(postgresUrl), { pathname: `/${name}` }).href)
+  // A template that nobody can connect to can always be cloned, by several at once too.
+  await sql`ALTER DATABASE ${sql(name)} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false`
+  await sql.end()
+  return name
+}
+
+async function dropTemplate(postgresUrl: string, name: string): Promise<void> {
+  const sql = postgres(postgresUrl, { max: 1, onnotice: () => {} })
+  await sql`ALTER DATABASE ${sql(name)} WITH IS_TEMPLATE false`
+  await sql`DROP DATABASE ${sql(name)}`
+  await sql.end()
+}
+
+function reportMissingRedis(): void {
+  const line = '#'.repeat(78)
+  const advice = 'Put redis-server on the PATH or set REDIS_URL.'
+  console.error(`\n${line}\n#  THE REDIS TESTS DID NOT RUN: there is no Redis. ${advice}\n${line}\n`)
+  if (process.env['CI'] === 'true') process.exitCode = 1
+}

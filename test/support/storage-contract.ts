@@ -1,0 +1,34 @@
+import { afterEach, beforeEach, describe } from 'vitest'
+import type { StorageFixture } from './sample-upload.ts'
+import { claiming, finishing, objects, reopening } from './storage-contract-finishing.ts'
+import { refusing, writing } from './storage-contract-writing.ts'
+
+/** The promises of `Storage`. Every implementation runs this suite; `open` gives it an empty medium for each test. */
+export function storageContract(name: string, open: () => Promise<StorageFixture>): void {
+  describe(`${name} keeps the storage contract`, () => {
+    let fixture: StorageFixture
+    beforeEach(async () => {
+      fixture = await open()
+    })
+    afterEach(() => fixture.dispose())
+    const current = () => fixture
+    describe('writing chunks', () => {
+      writing(current)
+    })
+    describe('refusing chunks', () => {
+      refusing(current)
+    })
+    describe('finishing', () => {
+      finishing(current)
+    })
+    describe('finishing by more than one claim', () => {
+      claiming(current)
+    })
+    describe('giving back damaged chunks', () => {
+      reopening(current)
+    })
+    describe('objects', () => {
+      objects(current)
+    })
+  })
+}

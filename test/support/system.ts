@@ -1,0 +1,85 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { poll } from '../../src/launch/poll.ts'
+import { startProcess, type TestProcess } from './process.ts'
+
+/** The secret that every test system signs and checks tokens with. */
+export const secret = 'a secret for tests, long enough to pass'
+
+export type SystemOptions = {
+  databaseUrl: string
+  redisUrl?: string | undefined
+  apis?: number
+  workers?: number
+  env?: Record<string, string | undefined>
+}
+
+export type TestSystem = {
+  /** Where each API process listens. */
+  urls: string[]
+  apis: TestProcess[]
+  workers: TestProcess[]
+  dataDir: string
+  /** Starts one more process on the same ledger, data and settings. A port names where the API shall listen. */
+  startApi: (port?: number) => Promise<{ url: string; process: TestProcess }>
+  startWorker: () => Promise<TestProcess>
+  /** Ends every process and removes the data folder. */
+  stop: () => Promise<void>
+}
+
+/** Starts real API and worker processes on a database, with a data folder of their own, and waits until they serve. */
+export async function startSystem({
+  databaseUrl,
+  redisUrl,
+  apis = 1,
+  workers = 1,
+  env = {},
+}: SystemOptions): Promise<TestSystem> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'longshore-test-'))
+  const settings = {
+    DATABASE_URL: databaseUrl,
+    REDIS_URL: redisUrl,
+    AUTH_JWT_SECRET: secret,
+    DATA_DIR: dataDir,
+    QUEUE_PREFIX: `t${process.pid}-${Math.random().toString(36).slice(2)}`,
+    ...env,
+  }
+  const system: TestSystem = {
+    urls: [],
+    apis: [],
+    workers: [],
+    dataDir,
+    startApi: async (port = 0) => {
+      const api = startProcess({ file: 'src/main.js', env: { ...settings, PORT: String(port) } })
+      system.apis.push(api)
+      const { url } = await api.waitForLog((line) => line['msg'] === 'listening', 20_000)
+      system.urls.push(String(url))
+      return { url: String(url), process: api }
+    },
+    startWorker: async () => {
+      const worker = startProcess({ file: 'workers/main.js', env: settings })
+      system.workers.push(worker)
+      await worker.waitForLog((line) => line['msg'] === 'working', 20_000)
+      return worker
+    },
+    stop: async () => {
+      const all = [...system.apis, ...system.workers]
+      for (const one of all) one.kill('SIGTERM')
+      await Promise.all(all.map((one) => one.exited))
+      await rm(dataDir, { recursive: true, force: true })
+    },
+  }
+  await Promise.all([
+    ...Array.from({ length: apis }, () => system.startApi()),
+    ...Array.from({ length: workers }, () => system.startWorker()),
+  ])
+  return system
+}
+
+/** Asks until an answer comes, every 20 ms; fails after the deadline. */
+export async function until<Answer>(ask: () => Promise<Answer | undefined>, deadlineMs = 15_000): Promise<Answer> {
+  const answer = await poll(ask, { everyMs: 20, deadlineMs })
+  if (answer === undefined) throw new Error(`it did not happen within ${deadlineMs} ms: ${ask}`)
+  return answer
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod'
+import { openSignals, type Signals } from '../../src/db/signals.ts'
+import { defineJob, type Job, type JobContext, type JobOutcome, registerJobs } from '../../src/tasks/define-job.ts'
+import { Claims } from '../../workers/claims.ts'
+import { BandRates } from '../../workers/rates.ts'
+import { runDelivery } from '../../workers/run-task.ts'
+import { Settler } from '../../workers/settle.ts'
+import { type Ledger, openLedger, silent } from './ledger.ts'
+import { until } from './system.ts'
+
+export type Run = (
+  context: JobContext<{ at: number }> & { parameters: { sum?: number | undefined } },
+) => Promise<JobOutcome<Record<string, unknown>>>
+
+/** What a worker process has, without the process and without a queue. */
+export type TestWorker = {
+  ledger: Ledger
+  signals: Signals
+  /** Runs one delivery of a task as a job of type `Test`; resolves when it is settled. Dispatch 0 unless said otherwise. */
+  deliver: (
+    taskId: string,
+    run: Run,
+    options?: { dispatch?: number; shutdown?: AbortSignal; type?: string },
+  ) => Promise<void>
+  untilRunning: (taskId: string) => Promise<unknown>
+  close: () => Promise<void>
+}
+
+export async function openWorker(): Promise<TestWorker> {
+  const ledger = await openLedger()
+  const { sql } = ledger
+  const signals = await openSignals({ sql, listenUrl: ledger.databaseUrl, log: silent })
+  const claims = new Claims({ sql, signals, workerId: 'w', log: silent })
+  return {
+    ledger,
+    signals,
+    deliver: async (taskId, run, { dispatch = 0, shutdown = new AbortController().signal, type } = {}) => {
+      const registry = registerJobs([jobOf(run, type)])
+      const rates = new BandRates()
+      const settler = new Settler({ sql, signals, registry, rates, admit: () => {}, log: silent })
+      const deps = {
+        sql,
+        signals,
+        registry,
+        claims,
+        settler,
+        dispatcher: { claimed: () => {} },
+        rates,
+        log: silent,
+        shutdown,
+      }
+      await runDelivery(deps, { taskId, dispatch })
+    },
+    untilRunning: (taskId) =>
+      until(async () => ((await ledger.task(taskId))['status'] === 'InProgress' ? true : undefined)),
+    close: async () => {
+      claims.close()
+      await signals.close()
+      await ledger.close()
+    },
+  }
+}
+
+/** A job that is tried twice and does what `run` does. */
+export function jobOf(run: Run, type = 'Test'): Job {
+  return defineJob({
+    type,
+    parameters: z.object({ sum: z.number().optional() }),
+    checkpoint: z.object({ at: z.number() }),
+    results: z.record(z.string(), z.unknown()),
+    maxAttempts: 2,
+    run: (parameters, context) => run({ ...context, parameters }),
+  })
+}
+
+export const completed: Run = async () => ({ kind: 'completed', results: { sum: 3 } })

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
+import { createDispatcher, type Dispatcher } from '../../src/tasks/dispatch.ts'
+import { sweepLeases, sweepLostDeliveries } from '../../src/tasks/sweep.ts'
+import { type Ledger, openLedger, silent } from '../support/ledger.ts'
+
+describe('delivering tasks', () => {
+  let ledger: Ledger
+  let engine: Engine
+
+  beforeAll(async () => {
+    ledger = await openLedger()
+    const { databaseUrl } = ledger
+    engine = await openEngine({ redisUrl: undefined, databaseUrl, prefix: 'test' }, silent)
+  })
+  afterAll(async () => {
+    await engine.close()
+    await ledger.close()
+  })
+
+  const job = (taskId: string, dispatch = 0): Job => ({ taskId, dispatch, band: 'normal', rank: 1 })
+  const holds = async (one: Job) => (await engine.holds([one]))[0]
+  const dispatcherOn = (one: Engine): Dispatcher => createDispatcher({ sql: ledger.sql, engine: one, log: silent })
+
+  async function age(taskId: string): Promise<void> {
+    await ledger.sql`update tasks set admitted_at = now() - interval '3 seconds' where id = ${taskId}`
+  }
+
+  async function claimAdmitted(ids: readonly string[]): Promise<void> {
+    await ledger.sql`
+      update tasks set lease_expires_at = now() + interval '1 hour', status = 'InProgress'
+      where id = any(${ids}) and admitted_at is not null`
+  }
+
+  it('hands over everything that waits, more than the window too, each once', async () => {
+    const ids = [...(await ledger.addTasks(600)), ...(await ledger.addTasks(100))]
+    const dispatchers = Array.from({ length: 3 }, () => dispatcherOn(engine))
+    const round = async () => {
+      for (const dispatcher of dispatchers) {
+        dispatcher.admit()
+        dispatcher.admit()
+      }
+      await Promise.all(dispatchers.map((dispatcher) => dispatcher.idle()))
+    }
+    await round()
+    expect((await engine.counts()).normal).toEqual({ waiting: 512, active: 0 })
+    // Once workers have taken those, there is room for the rest.
+    await claimAdmitted(ids)
+    await round()
+    expect((await engine.counts()).normal).toEqual({ waiting: 700, active: 0 })
+    expect(await engine.holds(ids.map((id) => job(id)))).toEqual(ids.map(() => true))
+    expect(await ledger.sql`select 1 from tasks where runnable and admitted_at is null`).toEqual([])
+    await claimAdmitted(ids)
+  })
+
+  it('does not forget what is asked of it while it is at it', async () => {
+    const dispatcher = dispatcherOn(engine)
+    dispatcher.admit()
+    const taskId = await ledger.addTask()
+    dispatcher.admit()
+    await dispatcher.idle()
+    expect(await holds(job(taskId))).toBe(true)
+  })
+
+  it('loses nothing when the engine does not take it', async () => {
+    const failing = dispatcherOn({ ...engine, add: () => Promise.reject(new Error('away')) })
+    const taskId = await ledger.addTask()
+    failing.admit()
+    await failing.idle()
+    // Admitted, as far as the ledger knows, but nowhere.
+    expect((await ledger.task(taskId))['admittedAt']).toBeInstanceOf(Date)
+    expect(await holds(job(taskId))).toBe(false)
+    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
+    await age(taskId)
+    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(1)
+    const working = dispatcherOn(engine)
+    working.admit()
+    await working.idle()
+    expect(await holds(job(taskId, 1))).toBe(true)
+  })
+
+  it('does not take a task for lost that a worker holds', async () => {
+    const taskId = await ledger.addTask()
+    await age(taskId)
+    expect(await ledger.claim(taskId, 0)).toMatchObject({ epoch: 1 })
+    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
+    expect(await ledger.task(taskId)).toMatchObject({ dispatch: 0, status: 'InProgress' })
+  })
+
+  it('takes the tasks of a dead worker away from it once, however many sweep', async () => {
+    const ids = await ledger.addTasks(20)
+    await Promise.all(ids.map((taskId) => ledger.claim(taskId, 0, 'dead')))
+    await ledger.sql`update tasks set lease_expires_at = now() - interval '1 second' where claimed_by = 'dead'`
+    const counts = await Promise.all(Array.from({ length: 4 }, () => sweepLeases(ledger.sql)))
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(20)
+    const rows = await ledger.sql`select distinct dispatch, status from tasks where id = any(${ids})`
+    expect(rows).toEqual([{ dispatch: 1, status: 'Pending' }])
+  })
+})

@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config'
+import { noSkips } from './test/support/no-skips.ts'
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    globalSetup: ['test/support/global-setup.ts'],
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    allowOnly: process.env['CI'] !== 'true',
+    reporters: ['default', noSkips(process.env['CI'] === 'true')],
+  },
+})

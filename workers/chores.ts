@@ -1,0 +1,49 @@
+import { leaseMs } from '../src/db/claims.ts'
+import type { Engine } from '../src/queue/engine.ts'
+import type { ControlDeps } from '../src/tasks/control.ts'
+import { sweepAnswers } from '../src/tasks/idempotency.ts'
+import { sweepDeadlines, sweepEndedTasks, sweepLeases, sweepLostDeliveries, sweepRings } from '../src/tasks/sweep.ts'
+import type { ClearDeps } from '../src/uploads/clear.ts'
+import { sweepLeftoverSinks, sweepStaleUploads } from '../src/uploads/sweep.ts'
+import type { Chore } from './maintenance.ts'
+
+export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine }
+
+export type ChoreSettings = {
+  uploads: { staleThresholdMs: number; cleanupIntervalMs: number }
+  tasks: { retentionMs: number }
+}
+
+/** What has to be done now and then, by any worker: each is safe when several do it at once. */
+export function chores(deps: ChoreDeps, { uploads, tasks }: ChoreSettings): Chore[] {
+  return [...taskChores(deps, tasks.retentionMs), ...uploadChores(deps, uploads)]
+}
+
+function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
+  const { sql, engine, dispatcher } = deps
+  const thenAdmit = async (readied: Promise<number>): Promise<number> => {
+    const count = await readied
+    dispatcher.admit()
+    return count
+  }
+  return [
+    // After an outage of the ledger nobody's lease could be renewed: give everybody the time of one lease to do so.
+    { name: 'leases', everyMs: 500, restAfterFailureMs: leaseMs, run: () => thenAdmit(sweepLeases(sql)) },
+    { name: 'lost deliveries', everyMs: 1000, run: () => thenAdmit(sweepLostDeliveries(sql, engine)) },
+    { name: 'deadlines', everyMs: 1000, run: () => sweepDeadlines(deps) },
+    { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },
+    { name: 'ended tasks', everyMs: 60_000, run: () => sweepEndedTasks(sql, retentionMs) },
+    { name: 'idempotency keys', everyMs: 600_000, run: () => sweepAnswers(sql) },
+  ]
+}
+
+function uploadChores(deps: ChoreDeps, settings: ChoreSettings['uploads']): Chore[] {
+  return [
+    { name: 'leftover staging', everyMs: 60_000, run: () => sweepLeftoverSinks(deps) },
+    {
+      name: 'stale uploads',
+      everyMs: settings.cleanupIntervalMs,
+      run: () => sweepStaleUploads(deps, settings.staleThresholdMs),
+    },
+  ]
+}

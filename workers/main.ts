@@ -1,0 +1,71 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import { loadConfig } from '../src/config.ts'
+import { bands } from '../src/contract/task.ts'
+import { ensureBands } from '../src/db/admission.ts'
+import { openDatabase } from '../src/db/connect.ts'
+import { openSignals } from '../src/db/signals.ts'
+import { forgetWorker, noteWorker } from '../src/db/workers.ts'
+import { openPools } from '../src/files/pools.ts'
+import { builtInJobs } from '../src/jobs/index.ts'
+import { openLog } from '../src/log.ts'
+import { atMost, runMain } from '../src/process.ts'
+import { openEngine } from '../src/queue/engine.ts'
+import { registerJobs } from '../src/tasks/define-job.ts'
+import { createDispatcher } from '../src/tasks/dispatch.ts'
+import { loadTaskModules } from '../src/tasks/load-modules.ts'
+import { chores } from './chores.ts'
+import { Claims } from './claims.ts'
+import { startMaintenance } from './maintenance.ts'
+import { readWorkerOptions } from './options.ts'
+import { runDelivery } from './run-task.ts'
+import { BandRates } from './rates.ts'
+import { Settler } from './settle.ts'
+
+/** How long running tasks may go on after the signal to stop before they are put back. */
+const graceMs = 5000
+
+runMain(async (env, args) => {
+  const { slots, concurrency } = readWorkerOptions(args)
+  const config = loadConfig(env)
+  const { root: log, scope } = openLog('worker', config.log)
+  const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
+  const database = openDatabase(config.databaseUrl, { name: 'worker', maxConnections: Math.min(concurrency, 16) + 4 })
+  const { sql } = database
+  await ensureBands(sql, bands)
+  const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
+  const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
+  const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
+  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
+  const custom = await loadTaskModules(config.tasks.modules)
+  const registry = registerJobs([...builtInJobs({ sql, pools, log: scope('uploads') }), ...custom])
+  const shutdown = new AbortController()
+  const verbs = { sql, signals, registry, dispatcher, pools, engine, log: scope('tasks') }
+  const claims = new Claims({ sql, signals, workerId, log: scope('tasks') })
+  const rates = new BandRates()
+  const settler = new Settler({ ...verbs, rates, admit: dispatcher.admit })
+  const run = { ...verbs, claims, settler, rates, shutdown: shutdown.signal }
+
+  const worker = { id: workerId, bands: [...slots.keys()], concurrency, types: [...registry.keys()] }
+  await noteWorker(sql, worker)
+  const heartbeat = { name: 'heartbeat', everyMs: 5000, run: () => noteWorker(sql, worker).then(() => 0) }
+  const figures = { name: 'figures', everyMs: 5000, run: () => rates.flush(sql) }
+  const maintenance = startMaintenance([heartbeat, figures, ...chores(verbs, config)], scope('maintenance'))
+  const consumers = await Promise.all(
+    [...slots].map(([band, count]) => engine.consume(band, count, (job) => runDelivery(run, job))),
+  )
+  log.info({ workerId, slots: Object.fromEntries(slots), engine: engine.kind }, 'working')
+
+  return async () => {
+    log.info('stopping')
+    const timer = setTimeout(() => shutdown.abort(), graceMs)
+    await atMost(graceMs + 1500, Promise.all(consumers.map((consumer) => consumer.close())))
+    clearTimeout(timer)
+    claims.close()
+    await atMost(500, Promise.all([maintenance.close(), dispatcher.idle()]))
+    await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
+    await atMost(1000, Promise.all([signals.close(), engine.close()]))
+    await database.close(1)
+    log.info('stopped')
+  }
+})

@@ -1,0 +1,141 @@
+import { type Claim, type ClaimedTask, releaseTask, saveCheckpoint } from '../src/db/claims.ts'
+import type { Sql } from '../src/db/connect.ts'
+import { findResults } from '../src/db/dependencies.ts'
+import type { Signals } from '../src/db/signals.ts'
+import type { Log } from '../src/log.ts'
+import {
+  type Job,
+  type JobContext,
+  type JobOutcome,
+  Permanent,
+  type Registry,
+  StopReason,
+} from '../src/tasks/define-job.ts'
+import type { Dispatcher } from '../src/tasks/dispatch.ts'
+import { findReferences, resolveReferences } from '../src/tasks/references.ts'
+import type { Claims } from './claims.ts'
+import { RunProgress } from './progress.ts'
+import type { BandRates } from './rates.ts'
+import type { Settler } from './settle.ts'
+
+export type RunDeps = {
+  sql: Sql
+  signals: Pick<Signals, 'send'>
+  registry: Registry
+  claims: Claims
+  settler: Settler
+  dispatcher: Pick<Dispatcher, 'claimed'>
+  rates: BandRates
+  log: Log
+  /** Fires when this worker shuts down and its runs must end. */
+  shutdown: AbortSignal
+}
+
+/** How long a run that was told to stop may take before it is left to itself. */
+const graceMs = 10_000
+
+type Outcome = JobOutcome<Record<string, unknown>>
+
+/** Runs one delivery of a task from claim to end. Never throws: whatever happens is in the ledger or left to the sweep. */
+export async function runDelivery(deps: RunDeps, delivery: { taskId: string; dispatch: number }): Promise<void> {
+  const log = deps.log.child({ taskId: delivery.taskId })
+  try {
+    const task = await deps.claims.take(delivery)
+    deps.dispatcher.claimed()
+    if (task) await runClaimed({ ...deps, log: log.child({ epoch: task.epoch }) }, task)
+    else log.debug({ dispatch: delivery.dispatch }, 'an outdated delivery')
+  } catch (error) {
+    log.warn({ err: error }, 'a delivery was given up; the task is delivered again')
+  }
+}
+
+async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<void> {
+  deps.rates.count(task.band, 'started')
+  const claim: Claim = { taskId: task.id, epoch: task.epoch }
+  const job = deps.registry.get(task.type)
+  if (!job) {
+    deps.log.error({ type: task.type }, 'this worker does not know the task type')
+    await releaseTask(deps.sql, claim, { kind: 'again', delayMs: 60_000, countsAttempt: false })
+    return
+  }
+  if (task.attempts > job.maxAttempts) {
+    // Attempts that threw are counted where they throw; this many more ended with their workers.
+    await deps.settler.settleError(job, task, workersLost(task))
+    return
+  }
+  const stop = new AbortController()
+  const onShutdown = (): void => stop.abort(new StopReason('shutdown'))
+  deps.shutdown.addEventListener('abort', onShutdown)
+  if (deps.shutdown.aborted) onShutdown()
+  const letGo = deps.claims.keep(claim, stop)
+  const progress = new RunProgress(deps, task)
+  try {
+    const outcome = await withinGrace(runJob(deps, job, task, stop.signal, progress), stop.signal)
+    await progress.close()
+    await deps.settler.settle(job, task, outcome)
+  } catch (error) {
+    await progress.close()
+    await deps.settler.settleError(job, task, stop.signal.reason instanceof StopReason ? stop.signal.reason : error)
+  } finally {
+    letGo()
+    deps.shutdown.removeEventListener('abort', onShutdown)
+  }
+}
+
+function workersLost({ attempts }: ClaimedTask): Permanent {
+  return new Permanent(
+    'WORKER_LOST',
+    `The task was given up: of ${attempts - 1} attempts the last ended with its worker.`,
+  )
+}
+
+async function runJob(
+  { sql, log }: RunDeps,
+  job: Job,
+  task: ClaimedTask,
+  signal: AbortSignal,
+  progress: RunProgress,
+): Promise<Outcome> {
+  const claim: Claim = { taskId: task.id, epoch: task.epoch }
+  const context: JobContext = {
+    taskId: task.id,
+    accountId: task.accountId,
+    epoch: task.epoch,
+    attempt: task.attempts,
+    signal,
+    progress: (percent, message) => progress.report(percent, message),
+    checkpoint: task.checkpoint ?? undefined,
+    saveCheckpoint: async (checkpoint) => {
+      if (!(await saveCheckpoint(sql, claim, checkpoint))) throw new StopReason('lost')
+    },
+    sql,
+    log,
+  }
+  return job.run(await resolveParameters(sql, task), context)
+}
+
+/** Puts the results of earlier tasks where the parameters refer to them. */
+async function resolveParameters(sql: Sql, { parameters }: ClaimedTask): Promise<unknown> {
+  const taskIds = new Set(findReferences(parameters).map(({ reference }) => reference.taskId))
+  if (taskIds.size === 0) return parameters
+  const results = await findResults(sql, [...taskIds])
+  return resolveReferences(parameters, results, ({ taskId, path }) => {
+    return new Permanent('RESULT_MISSING', `Task ${taskId} gave no result "${path}", which a parameter refers to.`)
+  })
+}
+
+/** A run that was told to stop and does not is left to itself after a while: its epoch will not count any more. */
+function withinGrace(running: Promise<Outcome>, signal: AbortSignal): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    let timer: NodeJS.Timeout | undefined
+    const onAbort = (): void => {
+      timer = setTimeout(() => reject(new Error(`the run ignored its signal for ${graceMs} ms`)), graceMs)
+    }
+    signal.addEventListener('abort', onAbort)
+    if (signal.aborted) onAbort()
+    void running.then(resolve, reject).finally(() => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
+    })
+  })
+}

@@ -1,0 +1,169 @@
+import { type Claim, type ClaimedTask, completeTasks, endTask, type Release, releaseTask } from '../src/db/claims.ts'
+import { isDatabaseUnavailable, type Query, type Sql, transact } from '../src/db/connect.ts'
+import { appendEvent } from '../src/db/events.ts'
+import type { Signals } from '../src/db/signals.ts'
+import { AppError } from '../src/errors.ts'
+import type { Log } from '../src/log.ts'
+import { type Job, type JobOutcome, Permanent, type Registry, StopReason } from '../src/tasks/define-job.ts'
+import { cancelDependents, releaseWaiting } from '../src/tasks/end.ts'
+import { createGroup, type Group } from './group.ts'
+import type { BandRates } from './rates.ts'
+
+export type SettleDeps = {
+  sql: Sql
+  signals: Pick<Signals, 'send'>
+  registry: Registry
+  /** Asks for waiting tasks to be delivered. */
+  admit: () => void
+  rates: BandRates
+  log: Log
+}
+
+type Completed = Extract<JobOutcome<Record<string, unknown>>, { kind: 'completed' }>
+type Completion = Claim & { results: Record<string, unknown> }
+
+/** How long a run rests that lost the ledger; it was not its fault, so the attempt does not count. */
+const ledgerRestMs = 1000
+const maxResultsBytes = 256 * 1024
+
+/** Writes what became of runs. What only says "completed" is committed in groups; everything else by itself. */
+export class Settler {
+  readonly #deps: SettleDeps
+  readonly #completing: Group<Completion, boolean>
+
+  constructor(deps: SettleDeps) {
+    this.#deps = deps
+    this.#completing = createGroup((completions) => this.#completeAll(completions))
+  }
+
+  /** Throws StopReason when the claim was lost, and then nothing of the outcome is kept. */
+  async settle(job: Job, task: ClaimedTask, outcome: JobOutcome<Record<string, unknown>>): Promise<void> {
+    const claim: Claim = { taskId: task.id, epoch: task.epoch }
+    if (outcome.kind === 'parked') {
+      await transact(this.#deps.sql, async (query) => {
+        if (!(await releaseTask(query, claim, { kind: 'parked' }))) throw new StopReason('lost')
+        await outcome.commit(query)
+      })
+      this.#announce(task.id)
+      return
+    }
+    refuseLargeResults(job, outcome.results)
+    if (outcome.commit || outcome.event) await this.#completeAlone(task, outcome)
+    else if (!(await this.#completing({ ...claim, results: outcome.results }))) throw new StopReason('lost')
+    this.#deps.rates.count(task.band, 'completed')
+    this.#announce(task.id)
+    await outcome.after?.()
+  }
+
+  /** Puts a task back, or ends it, after its run threw. */
+  async settleError(job: Job, task: ClaimedTask, error: unknown): Promise<void> {
+    const { log } = this.#deps
+    const claim: Claim = { taskId: task.id, epoch: task.epoch }
+    if (error instanceof StopReason) {
+      log.info({ ...claim, why: error.why }, 'a run was stopped')
+      const again = { kind: 'again', delayMs: 0, countsAttempt: false } as const
+      const released = error.why === 'shutdown' && (await this.#release(claim, again))
+      if (!released) await this.#release(claim, { kind: 'dropped' })
+    } else if (isDatabaseUnavailable(error)) {
+      log.warn({ err: error, ...claim }, 'a run lost the ledger and will be tried again')
+      await this.#release(claim, { kind: 'again', delayMs: ledgerRestMs, countsAttempt: false })
+    } else if (error instanceof Permanent || task.attempts >= job.maxAttempts) {
+      log.warn({ err: error, ...claim, attempts: task.attempts }, 'a task failed for good')
+      await this.#fail(job, task, error)
+      this.#deps.rates.count(task.band, 'failed')
+    } else {
+      await this.#backOff(task, error)
+    }
+    this.#announce(task.id)
+    this.#deps.admit()
+  }
+
+  #release(claim: Claim, release: Release): Promise<boolean> {
+    return transact(this.#deps.sql, (query) => releaseTask(query, claim, release))
+  }
+
+  async #completeAll(completions: readonly Completion[]): Promise<boolean[]> {
+    const { completed, freed } = await transact(this.#deps.sql, async (query) => {
+      const rows = await completeTasks(query, completions)
+      const awaited = rows.filter((row) => row.isAwaited).map((row) => row.id)
+      return { completed: rows, freed: awaited.length > 0 && (await releaseWaiting(query, awaited)) }
+    })
+    if (freed) this.#deps.admit()
+    const epochs = new Map(completed.map((row) => [row.id, row.epoch]))
+    return completions.map((one) => epochs.get(one.taskId) === one.epoch)
+  }
+
+  async #completeAlone(task: ClaimedTask, outcome: Completed): Promise<void> {
+    const freed = await transact(this.#deps.sql, async (query) => {
+      const claim: Claim = { taskId: task.id, epoch: task.epoch }
+      const ended = await endTask(query, claim, { status: 'Completed', results: outcome.results })
+      if (!ended) throw new StopReason('lost')
+      await outcome.commit?.(query)
+      const { id: taskId, name, type } = task
+      const data = { taskId, name, type, completedAt: ended.endedAt.toISOString(), results: outcome.results }
+      await appendEvent(query, { taskId, ...(outcome.event?.(ended.endedAt) ?? { type: 'task.completed', data }) })
+      return ended.isAwaited && releaseWaiting(query, [taskId])
+    })
+    if (freed) this.#deps.admit()
+  }
+
+  async #fail(job: Job, task: ClaimedTask, error: unknown): Promise<void> {
+    const afterwards = await transact(this.#deps.sql, (query) => this.#failIn(query, job, task, error))
+    for (const taskId of afterwards?.stoppedIds ?? []) this.#announce(taskId)
+    for (const step of afterwards?.run ?? []) await step()
+  }
+
+  async #failIn(query: Query, job: Job, task: ClaimedTask, error: unknown) {
+    const { id: taskId, accountId, name, type, parameters, epoch } = task
+    const { errorCode, errorMessage } = describeFailure(error)
+    const ended = await endTask(query, { taskId, epoch }, { status: 'Failed', errorCode, errorMessage })
+    if (!ended) return undefined
+    const facts = { taskId, accountId, name, type, parameters, errorMessage, failedAt: ended.endedAt }
+    await appendEvent(query, { taskId, ...(await job.failed(query, facts)) })
+    return ended.isAwaited ? cancelDependents(query, this.#deps.registry, taskId, 'Failed') : undefined
+  }
+
+  async #backOff(task: ClaimedTask, error: unknown): Promise<void> {
+    const { log, sql } = this.#deps
+    const delayMs = backoffMs(task.attempts)
+    log.warn({ err: error, taskId: task.id, attempts: task.attempts, delayMs }, 'a run failed and will be tried again')
+    const { id: taskId, epoch, name, type, attempts } = task
+    await transact(sql, async (query) => {
+      if (!(await releaseTask(query, { taskId, epoch }, { kind: 'again', delayMs, countsAttempt: true }))) return
+      const retriedAt = new Date().toISOString()
+      const { errorMessage } = describeFailure(error)
+      await appendEvent(query, {
+        taskId,
+        type: 'task.retried',
+        data: { taskId, name, type, retriedAt, attempt: attempts + 1, errorMessage },
+      })
+    })
+  }
+
+  #announce(taskId: string): void {
+    this.#deps.signals.send({ kind: 'events' })
+    this.#deps.signals.send({ kind: 'task', taskId })
+  }
+}
+
+function refuseLargeResults(job: Job, results: Record<string, unknown>): void {
+  const sizeBytes = Buffer.byteLength(JSON.stringify(results))
+  if (sizeBytes <= maxResultsBytes) return
+  throw new Permanent(
+    'RESULTS_TOO_LARGE',
+    `The results of ${job.type} have ${sizeBytes} bytes; ${maxResultsBytes} are allowed.`,
+  )
+}
+
+/** What the owner is shown. Only errors that were written for people are quoted. */
+function describeFailure(error: unknown): { errorCode: string; errorMessage: string } {
+  if (error instanceof Permanent || error instanceof AppError) {
+    return { errorCode: error.code, errorMessage: error.message }
+  }
+  return { errorCode: 'INTERNAL', errorMessage: 'The task failed for a reason inside the server; its log tells more.' }
+}
+
+/** Half a second, doubled per attempt up to 30 s, of which a random half is taken off so that retries spread. */
+function backoffMs(attempts: number): number {
+  return Math.min(30_000, 500 * 2 ** (attempts - 1)) * (0.5 + Math.random() / 2)
+}
