@@ -126,10 +126,9 @@ export class Settler {
   async #backOff(task: ClaimedTask, error: unknown): Promise<void> {
     const { log, sql } = this.#deps
     const delayMs = backoffMs(task.attempts)
-    log.warn({ err: error, taskId: task.id, attempts: task.attempts, delayMs }, 'a run failed and will be tried again')
     const { id: taskId, epoch, name, type, attempts } = task
-    await transact(sql, async (query) => {
-      if (!(await releaseTask(query, { taskId, epoch }, { kind: 'again', delayMs, countsAttempt: true }))) return
+    const released = await transact(sql, async (query) => {
+      if (!(await releaseTask(query, { taskId, epoch }, { kind: 'again', delayMs, countsAttempt: true }))) return false
       const retriedAt = new Date().toISOString()
       const { errorMessage } = describeFailure(error)
       await appendEvent(query, {
@@ -137,7 +136,11 @@ export class Settler {
         type: 'task.retried',
         data: { taskId, name, type, retriedAt, attempt: attempts + 1, errorMessage },
       })
+      return true
     })
+    const facts = { err: error, taskId, epoch, attempts }
+    if (released) log.warn({ ...facts, delayMs }, 'a run failed and will be tried again')
+    else log.info(facts, 'a run failed whose claim was lost before; it counts for nothing')
   }
 
   #announce(taskId: string): void {
