@@ -16,6 +16,8 @@ export type Config = {
     /** Where unfinished uploads of the default pool lie; undefined: a folder inside the pool. */
     uploadsPath: string | undefined
     defaultPoolId: string
+    /** How long the bytes stay that no file refers to any more. */
+    orphanGraceMs: number
   }
   uploads: {
     defaultChunkSizeBytes: number
@@ -63,6 +65,7 @@ const settings = z.object({
   AUTH_JWT_SECRET: z.string().min(32, 'must have at least 32 characters'),
   STORAGE_UPLOADS_PATH: z.string().optional(),
   STORAGE_PREFERRED_REMOTE: z.uuid('must be a UUID').toLowerCase().default('550e8400-e29b-41d4-a716-446655440000'),
+  STORAGE_ORPHAN_GRACE_MINUTES: whole(1, 60 * 24 * 30, 60),
   UPLOAD_DEFAULT_CHUNK_SIZE: whole(1, 2 ** 31 - 1, 5 * mebibyte),
   UPLOAD_MAX_CHUNK_SIZE: whole(1, 2 ** 31 - 1, 16 * mebibyte),
   UPLOAD_MAX_FILE_SIZE: whole(1, 10_000 * (2 ** 31 - 2 ** 16), 2 ** 40),
@@ -116,6 +119,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     storage: {
       uploadsPath: set.STORAGE_UPLOADS_PATH === undefined ? undefined : resolve(set.STORAGE_UPLOADS_PATH),
       defaultPoolId: set.STORAGE_PREFERRED_REMOTE,
+      orphanGraceMs: set.STORAGE_ORPHAN_GRACE_MINUTES * 60_000,
     },
     uploads: {
       defaultChunkSizeBytes: set.UPLOAD_DEFAULT_CHUNK_SIZE,

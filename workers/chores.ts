@@ -1,4 +1,5 @@
 import { leaseMs } from '../src/db/claims.ts'
+import { sweepOrphans, sweepOutputs } from '../src/files/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
@@ -10,13 +11,14 @@ import type { Chore } from './maintenance.ts'
 export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine }
 
 export type ChoreSettings = {
+  storage: { orphanGraceMs: number }
   uploads: { staleThresholdMs: number; cleanupIntervalMs: number }
   tasks: { retentionMs: number }
 }
 
 /** What has to be done now and then, by any worker: each is safe when several do it at once. */
-export function chores(deps: ChoreDeps, { uploads, tasks }: ChoreSettings): Chore[] {
-  return [...taskChores(deps, tasks.retentionMs), ...uploadChores(deps, uploads)]
+export function chores(deps: ChoreDeps, { uploads, tasks, storage }: ChoreSettings): Chore[] {
+  return [...taskChores(deps, tasks.retentionMs), ...uploadChores(deps, uploads), ...fileChores(deps, storage)]
 }
 
 function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
@@ -34,6 +36,13 @@ function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
     { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },
     { name: 'ended tasks', everyMs: 60_000, run: () => sweepEndedTasks(sql, retentionMs) },
     { name: 'idempotency keys', everyMs: 600_000, run: () => sweepAnswers(sql) },
+  ]
+}
+
+function fileChores(deps: ChoreDeps, { orphanGraceMs }: ChoreSettings['storage']): Chore[] {
+  return [
+    { name: 'leftover outputs', everyMs: 60_000, run: () => sweepOutputs(deps) },
+    { name: 'orphaned objects', everyMs: 60_000, run: () => sweepOrphans(deps, orphanGraceMs) },
   ]
 }
 

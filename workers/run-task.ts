@@ -1,5 +1,5 @@
-import { type Claim, type ClaimedTask, releaseTask, saveCheckpoint } from '../src/db/claims.ts'
-import type { Sql } from '../src/db/connect.ts'
+import { type Claim, type ClaimedTask, holdClaim, releaseTask, saveCheckpoint } from '../src/db/claims.ts'
+import { type Sql, transact } from '../src/db/connect.ts'
 import { findResults } from '../src/db/dependencies.ts'
 import type { Signals } from '../src/db/signals.ts'
 import type { Log } from '../src/log.ts'
@@ -108,6 +108,11 @@ async function runJob(
     saveCheckpoint: async (checkpoint) => {
       if (!(await saveCheckpoint(sql, claim, checkpoint))) throw new StopReason('lost')
     },
+    underClaim: (work) =>
+      transact(sql, async (query) => {
+        if (!(await holdClaim(query, claim))) throw new StopReason('lost')
+        return work(query)
+      }),
     sql,
     log,
   }

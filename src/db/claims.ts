@@ -82,6 +82,14 @@ export async function saveCheckpoint(query: Query, claim: Claim, checkpoint: unk
   return rows.count === 1
 }
 
+/** Holds the row of a task that a claim still has until the transaction ends. False when the claim is lost. */
+export async function holdClaim(query: Query, claim: Claim): Promise<boolean> {
+  const rows = await query`
+    select 1 from tasks where id = ${claim.taskId} and epoch = ${claim.epoch} and lease_expires_at is not null
+    for no key update`
+  return rows.length === 1
+}
+
 export type Progress = { percent: number; message: string | null }
 
 /** Notes how far a run is. False when the claim is lost. */

@@ -31,6 +31,16 @@ export async function findFile(
   return row
 }
 
+/** Those of the files with these ids that are the account's and have not expired. */
+export async function findFiles(
+  query: Query,
+  { accountId, ids }: { accountId: string; ids: readonly string[] },
+): Promise<FileRow[]> {
+  return query<FileRow[]>`
+    select ${columns(query)} from files f join objects o on o.id = f.object_id
+    where f.id = any(${ids}::uuid[]) and f.account_id = ${accountId} and (f.expired_at is null or f.expired_at > now())`
+}
+
 export type NewObject = { id: string; poolId: string; key: string; sizeBytes: number; sha256: Buffer }
 
 export async function insertObject(query: Query, object: NewObject): Promise<void> {

@@ -42,6 +42,31 @@ export type Storage = {
   /** Removes what is left of an ended upload: the sink, and the objects of its claims up to `last.epoch` but `keepKey`. */
   removeSink: (sink: SinkKey, last: ObjectName, keepKey: string | undefined) => Promise<void>
 
+  /** Begins an object whose length nobody knows yet. Nothing of it can be read before it is published. */
+  createObject: (name: ObjectName) => Promise<ObjectWriter>
+
+  /**
+   * Begins an object with the bytes that another claim's writer had made durable under its own name, and gives them to
+   * `onPiece` in order. Whatever that writer still does changes nothing here. Undefined when those bytes are not there.
+   */
+  continueObject: (
+    name: ObjectName,
+    checkpoint: ObjectCheckpoint,
+    options: { onPiece: (piece: Buffer) => void; signal: AbortSignal },
+  ) => Promise<ObjectWriter | undefined>
+
+  /**
+   * Copies an object of this or another pool without its bytes passing through this process, and makes the copy durable.
+   * Undefined when there is no such way between the two; fails with STORAGE_UNAVAILABLE when the source is not there.
+   */
+  copyObject: (name: ObjectName, source: ObjectSource) => Promise<{ key: string } | undefined>
+
+  /** How `copyObject` of this or another pool finds an object. */
+  source: (key: string, sizeBytes: number) => ObjectSource
+
+  /** Removes what there is of an object that was begun and never committed, published or not. */
+  discardObject: (name: ObjectName) => Promise<void>
+
   /** A stream over an object's bytes, or undefined when it is not there. */
   read: (key: string, range: ByteRange) => Promise<Readable | undefined>
 
@@ -62,5 +87,25 @@ export type SealedSink = {
   reopen: (damaged: readonly number[]) => Promise<SinkKey>
 }
 
-/** The object that a task's claim makes. Storage turns it into a key that no other claim's object has. */
-export type ObjectName = { taskId: string; epoch: number }
+/** An object that grows from front to back. One call at a time. */
+export type ObjectWriter = {
+  /** Appends. Resolves when more is welcome; the piece may be used for something else then. */
+  write: (piece: Buffer) => Promise<void>
+  /** Makes what was written durable, and answers where a later claim can go on. */
+  checkpoint: () => Promise<ObjectCheckpoint>
+  /** Makes the object durable. Nobody sees it until its row is committed. */
+  publish: () => Promise<{ key: string }>
+  /** Ends the writing without publishing; what the last checkpoint covers stays until it is discarded. */
+  close: () => Promise<void>
+}
+
+/** The durable beginning of an unfinished object. Plain JSON; `state` is the storage's own. */
+export type ObjectCheckpoint = { name: ObjectName; sizeBytes: number; state?: string | undefined }
+
+/** Where an object lies, as far as another storage can make use of it. */
+export type ObjectSource =
+  | { kind: 'local'; path: string; sizeBytes: number }
+  | { kind: 's3'; endpoint: string; bucket: string; key: string; sizeBytes: number }
+
+/** What a claim makes: of an upload's task, or one output. Storage turns it into a key that no other object has. */
+export type ObjectName = { id: string; epoch: number }

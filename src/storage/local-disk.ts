@@ -60,10 +60,22 @@ async function copyInto(from: string, to: string, signal: AbortSignal): Promise<
   }
 }
 
+/** Makes `to` a durable copy of `from` by sharing its blocks; false where the filesystem cannot do that. */
+export async function cloneDurably(from: string, to: string): Promise<boolean> {
+  await rm(to, { force: true })
+  if (!(await isCloned(from, to))) return false
+  await flush(to)
+  return true
+}
+
 async function copyBytes(from: string, to: string, signal: AbortSignal): Promise<void> {
   await rm(to, { force: true })
   if (!(await isCloned(from, to))) await copyPieces(from, to, signal)
-  const copy = await open(to, 'r+')
+  await flush(to)
+}
+
+async function flush(path: string): Promise<void> {
+  const copy = await open(path, 'r+')
   try {
     await copy.datasync()
   } finally {
@@ -98,7 +110,8 @@ async function copyPieces(from: string, to: string, signal: AbortSignal): Promis
   }
 }
 
-async function writeFully(handle: FileHandle, piece: Buffer): Promise<void> {
+/** Writes all of a piece where the file stands. */
+export async function writeFully(handle: FileHandle, piece: Buffer): Promise<void> {
   for (let doneBytes = 0; doneBytes < piece.length; ) {
     const { bytesWritten } = await handle.write(piece, doneBytes)
     doneBytes += bytesWritten

@@ -13,6 +13,9 @@ export type LocalLayout = {
   claim: (name: ObjectName) => { held: string; reopened: string; reopenedKey: SinkKey }
   /** Exists when a flush of the upload's file failed, so that what the page cache shows may not be on the disk. */
   unflushedMark: (key: SinkKey) => string
+  /** Where a job's output is written before it is published. */
+  outputs: string
+  output: (name: ObjectName) => string
   objectKey: (name: ObjectName) => string
   object: (key: string) => string
 }
@@ -20,35 +23,41 @@ export type LocalLayout = {
 /** Suffix of a file that is being copied. It is worth nothing until it is renamed. */
 export const copySuffix = '.copy'
 
-const taskIdLength = 36
-const taskIdPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const idLength = 36
+const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const sinkPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.r[1-9][0-9]*)?$/
 const objectKeyPattern = /^objects\/\w{2}\/\w{2}\/[\w-]+$/
 
 /** The layout of a pool. Its functions throw on every name or key that the pool cannot have made, before any path is built. */
 export function localLayout(root: string, uploads: string): LocalLayout {
+  const outputs = join(root, '.outputs')
   const sink = (key: SinkKey) => join(uploads, matching(sinkPattern, key, 'sink key'))
   return {
     objects: join(root, 'objects'),
     uploads,
     sink,
     claim: (name) => {
-      const { taskId, epoch } = checked(name)
-      const reopenedKey = `${taskId}.r${epoch}`
-      return { held: join(uploads, `${taskId}.e${epoch}`), reopened: sink(reopenedKey), reopenedKey }
+      const { id, epoch } = checked(name)
+      const reopenedKey = `${id}.r${epoch}`
+      return { held: join(uploads, `${id}.e${epoch}`), reopened: sink(reopenedKey), reopenedKey }
     },
-    unflushedMark: (key) => `${sink(matching(sinkPattern, key, 'sink key').slice(0, taskIdLength))}.unflushed`,
+    unflushedMark: (key) => `${sink(matching(sinkPattern, key, 'sink key').slice(0, idLength))}.unflushed`,
+    outputs,
+    output: (name) => {
+      const { id, epoch } = checked(name)
+      return join(outputs, `${id}.e${epoch}`)
+    },
     objectKey: (name) => {
-      const { taskId, epoch } = checked(name)
+      const { id, epoch } = checked(name)
       // The last digits, because the first ones of a time-ordered id are the same for weeks.
-      return `objects/${taskId.slice(-4, -2)}/${taskId.slice(-2)}/${taskId}-${epoch}`
+      return `objects/${id.slice(-4, -2)}/${id.slice(-2)}/${id}-${epoch}`
     },
     object: (key) => join(root, matching(objectKeyPattern, key, 'object key')),
   }
 }
 
 function checked(name: ObjectName): ObjectName {
-  matching(taskIdPattern, name.taskId, 'task id')
+  matching(idPattern, name.id, 'id')
   if (!Number.isSafeInteger(name.epoch) || name.epoch < 1) throw new Error(`Not an epoch: ${name.epoch}`)
   return name
 }

@@ -21,7 +21,7 @@ export async function sealSink(
 ): Promise<SealedSink> {
   signal.throwIfAborted()
   const path = await takeSink(layout, sink, name)
-  const markPath = layout.unflushedMark(name.taskId)
+  const markPath = layout.unflushedMark(name.id)
   if (fresh || (await isThere(markPath))) {
     await ofClaim(() => replaceByCopy(path, signal))
     await onMedium(() => rm(markPath, { force: true }))
@@ -54,7 +54,7 @@ class LocalSealedSink implements SealedSink {
   async publish(): Promise<{ key: string }> {
     const key = this.#layout.objectKey(this.#name)
     const objectPath = this.#layout.object(key)
-    const markPath = this.#layout.unflushedMark(this.#name.taskId)
+    const markPath = this.#layout.unflushedMark(this.#name.id)
     await ofClaim(() => flushFile(this.#path, markPath))
     if (await isThere(markPath)) {
       throw new AppError('STORAGE_UNAVAILABLE', 'The bytes of this upload could not be flushed to the disk.')

@@ -63,7 +63,7 @@ export async function removeSink(
   last: ObjectName,
   keepKey: string | undefined,
 ): Promise<void> {
-  const paths = [layout.sink(sink), layout.sink(last.taskId), layout.unflushedMark(last.taskId)]
+  const paths = [layout.sink(sink), layout.sink(last.id), layout.unflushedMark(last.id)]
   for (const name of epochs(last)) {
     const { held, reopened } = layout.claim(name)
     const object = layout.object(layout.objectKey(name))
@@ -98,6 +98,6 @@ async function isRenamed(from: string, to: string): Promise<boolean> {
 }
 
 /** The claims up to this one, the latest first. */
-function epochs({ taskId, epoch }: ObjectName): ObjectName[] {
-  return Array.from({ length: epoch }, (_, index) => ({ taskId, epoch: epoch - index }))
+function epochs({ id, epoch }: ObjectName): ObjectName[] {
+  return Array.from({ length: epoch }, (_, index) => ({ id, epoch: epoch - index }))
 }

@@ -7,6 +7,7 @@ import { onMedium, unlessAbsent } from './failure.ts'
 import { fileMode, makeFolder } from './local-disk.ts'
 import { BackgroundFlush } from './local-flush.ts'
 import { type LocalLayout, localLayout } from './local-layout.ts'
+import { continueObject, copyObject, createObject, discardObject } from './local-object.ts'
 import { readObject } from './local-reader.ts'
 import { sealSink } from './local-sealed.ts'
 import { createSink, openSink, removeSink } from './local-sink.ts'
@@ -25,7 +26,7 @@ export async function openLocalStorage(options: {
   const { log } = options
   const root = resolve(options.rootPath)
   const layout = localLayout(root, resolve(options.uploadsPath ?? join(root, '.uploads')))
-  for (const folder of [layout.objects, layout.uploads]) await onMedium(() => makeFolder(folder))
+  for (const folder of [layout.objects, layout.uploads, layout.outputs]) await onMedium(() => makeFolder(folder))
   if (await isAnotherFilesystem(layout)) {
     log.warn(
       { root, uploads: layout.uploads },
@@ -41,6 +42,11 @@ export async function openLocalStorage(options: {
     },
     sealSink: (sink, name, how) => sealSink(layout, sink, name, how),
     removeSink: (sink, last, keepKey) => removeSink(layout, sink, last, keepKey),
+    createObject: (name) => createObject(layout, name),
+    continueObject: (name, checkpoint, how) => continueObject(layout, name, checkpoint, how),
+    copyObject: (name, source) => copyObject(layout, name, source),
+    source: (key, sizeBytes) => ({ kind: 'local', path: layout.object(key), sizeBytes }),
+    discardObject: (name) => discardObject(layout, name),
     read: async (key, range) => readObject(layout.object(key), range),
     remove: async (key) => removeObject(layout.object(key)),
     probe: () => probe(layout),

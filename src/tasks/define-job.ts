@@ -19,6 +19,11 @@ export type JobContext<Checkpoint = unknown> = {
   checkpoint: Checkpoint | undefined
   /** Saves where the run has come to; resolves when it is kept. Works until the claim is released, also after the signal. */
   saveCheckpoint: (checkpoint: Checkpoint) => Promise<void>
+  /**
+   * Runs a transaction whose effects are to stay before the task ends, under the check of the epoch. Throws StopReason when
+   * the claim is lost; nothing is kept then.
+   */
+  underClaim: <Answer>(work: (query: Query) => Promise<Answer>) => Promise<Answer>
   sql: Sql
   log: Log
 }

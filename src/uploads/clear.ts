@@ -9,7 +9,7 @@ export type ClearDeps = { sql: Sql; pools: Pools; log: Log }
 export async function clearSink({ sql, pools, log }: ClearDeps, sink: OpenSink): Promise<void> {
   try {
     const storage = await pools.open(sink.poolId)
-    await storage.removeSink(sink.sinkKey, { taskId: sink.taskId, epoch: sink.epoch }, sink.keepKey ?? undefined)
+    await storage.removeSink(sink.sinkKey, { id: sink.taskId, epoch: sink.epoch }, sink.keepKey ?? undefined)
     await markSinkClosed(sql, sink.taskId)
   } catch (error) {
     log.warn(

@@ -42,7 +42,7 @@ export async function createUpload(
     const plan = { taskId, accountId, poolId, sinkKey, chunkSizeBytes, chunksCount }
     await transact(sql, (query) => record(query, plan, request))
   } catch (error) {
-    await storage.removeSink(sinkKey, { taskId, epoch: 0 }, undefined).catch(() => {})
+    await storage.removeSink(sinkKey, { id: taskId, epoch: 0 }, undefined).catch(() => {})
     throw error
   }
   signals.send({ kind: 'events' })

@@ -23,7 +23,7 @@ export async function finishUpload(pools: Pools, context: JobContext): Promise<J
   if (!upload) throw new StopReason('lost')
   const storage = await pools.open(upload.poolId)
   try {
-    const sealed = await storage.sealSink(upload.sinkKey, { taskId, epoch }, { fresh: upload.tainted, signal })
+    const sealed = await storage.sealSink(upload.sinkKey, { id: taskId, epoch }, { fresh: upload.tainted, signal })
     const sha256 = await hash(sealed, upload.fileSizeBytes, signal)
     if (!sha256.equals(upload.declaredSha256)) return await mend(sql, upload, sealed, signal)
     const { key } = await sealed.publish()

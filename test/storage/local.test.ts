@@ -48,7 +48,7 @@ describe('a local pool', () => {
       `${'0'.repeat(8)}-0000-0000-0000-${'0'.repeat(12)}/..`,
     ]) {
       await expect(storage.createSink({ taskId, sizeBytes: 1, chunkSizeBytes: 1 })).rejects.toThrow('Not the sink key')
-      await expect(storage.removeSink(taskId, { taskId, epoch: 1 }, undefined)).rejects.toThrow('Not the sink key')
+      await expect(storage.removeSink(taskId, { id: taskId, epoch: 1 }, undefined)).rejects.toThrow('Not the sink key')
     }
     for (const key of [
       outside,

@@ -67,7 +67,7 @@ export class SampleUpload {
   }
 
   seal(epoch: number, fresh = false): Promise<SealedSink> {
-    return this.#storage.sealSink(this.sink, { taskId: this.taskId, epoch }, { fresh, signal: never })
+    return this.#storage.sealSink(this.sink, { id: this.taskId, epoch }, { fresh, signal: never })
   }
 
   async contents(sealed: SealedSink): Promise<Buffer> {

@@ -59,7 +59,7 @@ export function finishing(current: () => StorageFixture): void {
     const sealed = await upload.seal(1)
     const { key } = await sealed.publish()
     expect(await sealed.publish()).toEqual({ key })
-    await storage.removeSink(upload.sink, { taskId: upload.taskId, epoch: 1 }, key)
+    await storage.removeSink(upload.sink, { id: upload.taskId, epoch: 1 }, key)
     expect((await upload.stored(key)).equals(upload.bytes)).toBe(true)
     expect(await countLeftovers()).toBe(1)
   })
@@ -70,7 +70,7 @@ export function finishing(current: () => StorageFixture): void {
     await upload.writeAll()
     await (await upload.seal(1)).reopen([0])
     await (await upload.seal(2, true)).publish()
-    const last = { taskId: upload.taskId, epoch: 3 }
+    const last = { id: upload.taskId, epoch: 3 }
     await storage.removeSink(upload.sink, last, undefined)
     await storage.removeSink(upload.sink, last, undefined)
     expect(await countLeftovers()).toBe(0)
@@ -84,7 +84,7 @@ export function claiming(current: () => StorageFixture): void {
     const sealed = await upload.seal(epoch)
     expect((await upload.contents(sealed)).equals(upload.bytes)).toBe(true)
     const { key } = await sealed.publish()
-    await storage.removeSink(upload.sink, { taskId: upload.taskId, epoch }, key)
+    await storage.removeSink(upload.sink, { id: upload.taskId, epoch }, key)
     expect((await upload.stored(key)).equals(upload.bytes)).toBe(true)
     expect(await countLeftovers()).toBe(1)
   }
@@ -136,7 +136,7 @@ export function claiming(current: () => StorageFixture): void {
   it('says that the upload failed when its bytes are nowhere', async () => {
     const { storage } = current()
     const upload = await SampleUpload.begin(storage, threeChunks)
-    await storage.removeSink(upload.sink, { taskId: upload.taskId, epoch: 0 }, undefined)
+    await storage.removeSink(upload.sink, { id: upload.taskId, epoch: 0 }, undefined)
     await expect(upload.seal(2)).rejects.toMatchObject({ code: 'UPLOAD_FAILED' })
   })
 
@@ -145,7 +145,7 @@ export function claiming(current: () => StorageFixture): void {
     await upload.writeAll()
     const reason = new Error('cancelled')
     const options = { fresh: true, signal: AbortSignal.abort(reason) }
-    const sealing = current().storage.sealSink(upload.sink, { taskId: upload.taskId, epoch: 1 }, options)
+    const sealing = current().storage.sealSink(upload.sink, { id: upload.taskId, epoch: 1 }, options)
     await expect(sealing).rejects.toBe(reason)
     await expectOnlyItsObject(upload, 2)
   })
@@ -167,7 +167,7 @@ export function reopening(current: () => StorageFixture): void {
     const sealed = await upload.seal(3)
     expect((await upload.contents(sealed)).equals(upload.bytes)).toBe(true)
     const { key } = await sealed.publish()
-    await storage.removeSink(upload.sink, { taskId: upload.taskId, epoch: 3 }, key)
+    await storage.removeSink(upload.sink, { id: upload.taskId, epoch: 3 }, key)
     expect((await upload.stored(key)).equals(upload.bytes)).toBe(true)
     expect(await countLeftovers()).toBe(1)
   })

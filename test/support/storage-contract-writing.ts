@@ -149,7 +149,7 @@ export function refusing(current: () => StorageFixture): void {
   it('takes no chunk for an upload that was removed', async () => {
     const { storage } = current()
     const upload = await SampleUpload.begin(storage, threeChunks)
-    await storage.removeSink(upload.sink, { taskId: upload.taskId, epoch: 0 }, undefined)
+    await storage.removeSink(upload.sink, { id: upload.taskId, epoch: 0 }, undefined)
     await expect(upload.write(0)).rejects.toEqual(coded('UPLOAD_ENDED'))
   })
 

@@ -21,6 +21,7 @@ const context = {
   attempt: 1,
   progress: () => {},
   checkpoint: undefined,
+  underClaim: () => Promise.reject(new Error('not asked for')),
   saveCheckpoint: async () => {},
   signal: new AbortController().signal,
   sql,

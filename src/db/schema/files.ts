@@ -1,3 +1,4 @@
+import { sql } from 'drizzle-orm'
 import { bigint, index, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { bytea, moment } from './columns.ts'
 
@@ -34,8 +35,14 @@ export const objects = pgTable(
     sizeBytes: bigint('size_bytes', { mode: 'number' }).notNull(),
     sha256: bytea('sha256').notNull(),
     createdAt: moment('created_at').notNull().defaultNow(),
+    /** Since when no file refers to it; its bytes are removed a grace period later. */
+    orphanedAt: moment('orphaned_at'),
   },
-  (table) => [index('objects_sha256').on(table.sha256)],
+  (table) => [
+    index('objects_sha256').on(table.sha256),
+    index('objects_orphaned').on(table.orphanedAt).where(sql`orphaned_at is not null`),
+    index('objects_pool').on(table.poolId, table.id),
+  ],
 )
 
 /** What a person sees: a name for an object. */

@@ -1,0 +1,26 @@
+import type { Query } from './connect.ts'
+
+/** Objects that lost their last file at least `graceMs` ago, as far as is known without a lock. */
+export async function findOrphanedObjects(query: Query, graceMs: number, limit: number): Promise<string[]> {
+  const rows = await query<{ id: string }[]>`
+    select id from objects
+    where orphaned_at < now() - ${graceMs} * interval '1 millisecond'
+      and not exists (select 1 from files where object_id = objects.id)
+    -- In no order, so that those of a pool that is out of reach do not hold up the others.
+    order by random() limit ${limit}`
+  return rows.map(({ id }) => id)
+}
+
+/** Holds an object to which no file refers; undefined when one does by now, or somebody else holds it. */
+export async function lockOrphan(query: Query, id: string): Promise<{ poolId: string; key: string } | undefined> {
+  const [locked] = await query<{ poolId: string; key: string }[]>`
+    select pool_id, key from objects where id = ${id} for update skip locked`
+  if (!locked) return undefined
+  // Asked in a statement of its own, which sees what was committed before the lock was given.
+  const files = await query`select 1 from files where object_id = ${id} limit 1`
+  return files.length === 0 ? locked : undefined
+}
+
+export async function deleteObject(query: Query, id: string): Promise<void> {
+  await query`delete from objects where id = ${id}`
+}

@@ -1,0 +1,167 @@
+import type { Claim } from './claims.ts'
+import { jsonb, type Query } from './connect.ts'
+
+/** An output whose bytes are durable in its pool. */
+export type FinishedOutput = {
+  id: string
+  slot: string
+  poolId: string
+  key: string
+  sizeBytes: number
+  sha256: Buffer
+}
+
+export type OutputRow = { id: string; epoch: number; poolId: string } & (
+  | { key: null; slot: null; sizeBytes: null; sha256: null }
+  | Pick<FinishedOutput, 'key' | 'slot' | 'sizeBytes' | 'sha256'>
+)
+
+/** Notes that a claim is about to write outputs into a pool. False when the claim is lost, and then nothing is noted. */
+export async function reserveOutputs(
+  query: Query,
+  claim: Claim,
+  { poolId, ids }: { poolId: string; ids: readonly string[] },
+): Promise<boolean> {
+  const rows = await query`
+    insert into task_outputs (id, task_id, epoch, pool_id)
+    select reserved.id, tasks.id, tasks.epoch, ${poolId}
+    from tasks, unnest(${ids}::uuid[]) as reserved (id) where ${holds(query, claim)}`
+  return rows.count === ids.length
+}
+
+/** Notes that outputs are finished. False when the claim is lost. */
+export async function finishOutputs(query: Query, claim: Claim, outputs: readonly FinishedOutput[]): Promise<boolean> {
+  const finished = outputs.map(({ id, slot, key, sizeBytes, sha256 }) => {
+    return { id, slot, key, size_bytes: sizeBytes, sha256: sha256.toString('hex') }
+  })
+  const rows = await query`
+    update task_outputs set slot = done.slot, key = done.key, size_bytes = done.size_bytes,
+      sha256 = decode(done.sha256, 'hex')
+    from jsonb_to_recordset(${jsonb(query, finished)}) as done (id uuid, slot text, key text, size_bytes bigint,
+      sha256 text), tasks
+    where task_outputs.id = done.id and tasks.id = task_outputs.task_id and ${holds(query, claim)}`
+  return rows.count === outputs.length
+}
+
+function holds(query: Query, { taskId, epoch }: Claim) {
+  return query`tasks.id = ${taskId} and tasks.epoch = ${epoch} and tasks.lease_expires_at is not null`
+}
+
+/** What a task has written so far. */
+export async function listOutputs(query: Query, taskId: string): Promise<OutputRow[]> {
+  return query<OutputRow[]>`
+    select id, epoch, pool_id, slot, key, size_bytes, sha256 from task_outputs where task_id = ${taskId}`
+}
+
+export type OutputFile = {
+  outputId: string
+  fileId: string
+  objectId: string
+  name: string
+  contentType: string
+  bundleId: string | null
+  expiredAt: Date | null
+}
+
+/**
+ * Turns finished outputs of a task into files of its account; to be run in the transaction that ends the task. Answers how
+ * many there are now: fewer than asked for when one was not there, and then the transaction must not be kept.
+ */
+export async function commitOutputs(query: Query, taskId: string, files: readonly OutputFile[]): Promise<number> {
+  const wanted = files.map((file) => ({
+    output_id: file.outputId,
+    file_id: file.fileId,
+    object_id: file.objectId,
+    name: file.name,
+    content_type: file.contentType,
+    bundle_id: file.bundleId,
+    expired_at: file.expiredAt?.toISOString() ?? null,
+  }))
+  const rows = await query`
+    with wanted as (
+      select * from jsonb_to_recordset(${jsonb(query, wanted)}) as file (output_id uuid, file_id uuid, object_id uuid,
+        name text, content_type text, bundle_id uuid, expired_at timestamptz)
+    ), taken as (
+      delete from task_outputs using wanted
+      where task_outputs.id = output_id and task_id = ${taskId} and key is not null
+      returning wanted.*, pool_id, key, size_bytes, sha256
+    ), stored as (
+      insert into objects (id, pool_id, key, size_bytes, sha256)
+      select object_id, pool_id, key, size_bytes, sha256 from taken
+    )
+    insert into files (id, account_id, object_id, bundle_id, name, content_type, expired_at)
+    select file_id, account_id, object_id, bundle_id, taken.name, content_type, taken.expired_at
+    from taken, tasks where tasks.id = ${taskId}`
+  return rows.count
+}
+
+export type ObjectSwitch = { outputId: string; objectId: string; fromObjectId: string }
+
+/**
+ * Has every file of an object refer to a finished output instead, which holds the same bytes in another pool. Files that
+ * refer to something else by now stay as they are. Answers the ids of the files that were moved.
+ */
+export async function switchObjects(
+  query: Query,
+  taskId: string,
+  switches: readonly ObjectSwitch[],
+  fileIds: readonly string[] | 'all',
+): Promise<string[]> {
+  const wanted = switches.map((one) => ({
+    output_id: one.outputId,
+    object_id: one.objectId,
+    from_object_id: one.fromObjectId,
+  }))
+  const rows = await query<{ id: string }[]>`
+    with wanted as (
+      select * from jsonb_to_recordset(${jsonb(query, wanted)}) as switch (output_id uuid, object_id uuid,
+        from_object_id uuid)
+    ), held as (
+      select files.id, wanted.output_id, wanted.object_id from files join wanted on files.object_id = from_object_id
+      where ${fileIds === 'all' ? query`true` : query`files.id = any(${fileIds}::uuid[])`}
+      order by files.id for no key update of files
+    ), taken as (
+      delete from task_outputs using held
+      where task_outputs.id = held.output_id and task_id = ${taskId} and key is not null
+      returning task_outputs.*
+    ), stored as (
+      insert into objects (id, pool_id, key, size_bytes, sha256)
+      select wanted.object_id, pool_id, key, size_bytes, sha256 from taken join wanted on wanted.output_id = taken.id
+    )
+    update files set object_id = held.object_id, updated_at = now()
+    from held join taken on taken.id = held.output_id where files.id = held.id
+    returning files.id`
+  return rows.map(({ id }) => id)
+}
+
+/** Notes that no file may refer to these objects any more, where that is so; their bytes go after a grace period. */
+export async function orphanObjects(query: Query, objectIds: readonly string[]): Promise<void> {
+  await query`
+    update objects set orphaned_at = now()
+    where id = any(${objectIds}::uuid[]) and not exists (select 1 from files where object_id = objects.id)`
+}
+
+export type Leftover = { id: string; taskId: string; epoch: number; poolId: string }
+
+/**
+ * Outputs of tasks that have ended at least `graceMs` ago, or are gone: nobody will commit them. From here on they count as
+ * unfinished, so that a task that is tried again does not rely on them.
+ */
+export async function takeLeftoverOutputs(query: Query, graceMs: number, limit: number): Promise<Leftover[]> {
+  return query<Leftover[]>`
+    with ended as (
+      select o.id from task_outputs o left join tasks t on t.id = o.task_id
+      where (t.id is null or (t.lease_expires_at is null and t.completed_at < now() - ${graceMs} * interval '1 millisecond'
+        and t.status in ('Completed', 'Failed', 'Cancelled', 'Expired')))
+      -- In no order, so that those of a pool that is out of reach do not hold up the others.
+      order by random() limit ${limit} for update of o skip locked
+    )
+    update task_outputs set slot = null, key = null, size_bytes = null, sha256 = null
+    from ended where task_outputs.id = ended.id
+    returning task_outputs.id, task_id, epoch, pool_id`
+}
+
+/** Forgets outputs whose bytes are gone. */
+export async function deleteOutputs(query: Query, ids: readonly string[]): Promise<void> {
+  await query`delete from task_outputs where id = any(${ids}::uuid[])`
+}

@@ -1,0 +1,27 @@
+import { bigint, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { bytea, moment } from './columns.ts'
+import { pools } from './files.ts'
+
+/**
+ * What running tasks write into pools. A row is there before the first byte, so nothing that a killed run leaves is
+ * unknown; it goes when its object is committed or its bytes are removed. A task may be gone before its outputs are.
+ */
+export const taskOutputs = pgTable(
+  'task_outputs',
+  {
+    id: uuid('id').primaryKey(),
+    taskId: uuid('task_id').notNull(),
+    epoch: integer('epoch').notNull(),
+    poolId: uuid('pool_id')
+      .notNull()
+      .references(() => pools.id),
+    /** The job's own word for it; unique among the finished ones of its task. */
+    slot: text('slot'),
+    /** Set once it is finished: its bytes are durable there. */
+    key: text('key'),
+    sizeBytes: bigint('size_bytes', { mode: 'number' }),
+    sha256: bytea('sha256'),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [index('task_outputs_task').on(table.taskId)],
+)

@@ -1,0 +1,98 @@
+import { createHash, type Hash } from 'node:crypto'
+import type { FinishedOutput } from '../db/outputs.ts'
+import { Permanent } from '../tasks/define-job.ts'
+import type { ObjectCheckpoint, ObjectName, ObjectWriter, Storage } from '../storage/contract.ts'
+
+export type Made = Pick<FinishedOutput, 'key' | 'sizeBytes' | 'sha256'>
+
+/** Where an output goes, and who is told when it is finished. */
+export type OutputTarget = {
+  storage: Storage
+  name: ObjectName
+  onFinished: (made: Made) => Promise<FinishedOutput>
+}
+
+type Sum = { sha256: Hash; sizeBytes: number }
+
+/** Begins an output. */
+export async function beginOutput(target: OutputTarget): Promise<OutputWriter> {
+  return new OutputWriter(target, await target.storage.createObject(target.name), newSum())
+}
+
+/** Goes on from a checkpoint, reading what is there already for its sum. Undefined when that is gone. */
+export async function resumeOutput(
+  target: OutputTarget,
+  checkpoint: ObjectCheckpoint,
+  signal: AbortSignal,
+): Promise<OutputWriter | undefined> {
+  const sum = newSum()
+  const onPiece = (piece: Buffer): void => add(sum, piece)
+  const object = await target.storage.continueObject(target.name, checkpoint, { onPiece, signal })
+  return object && new OutputWriter(target, object, sum)
+}
+
+/** One output while it is written: sums it up on the way. One call at a time. */
+export class OutputWriter {
+  readonly #target: OutputTarget
+  readonly #object: ObjectWriter
+  readonly #sum: Sum
+
+  constructor(target: OutputTarget, object: ObjectWriter, sum: Sum) {
+    this.#target = target
+    this.#object = object
+    this.#sum = sum
+  }
+
+  get sizeBytes(): number {
+    return this.#sum.sizeBytes
+  }
+
+  /** Appends. Resolves when the piece may be used for something else. */
+  async write(piece: Buffer): Promise<void> {
+    const writing = this.#object.write(piece)
+    add(this.#sum, piece)
+    await writing
+  }
+
+  /** Makes what was written durable and answers where a later claim can go on. */
+  checkpoint(): Promise<ObjectCheckpoint> {
+    return this.#object.checkpoint()
+  }
+
+  /**
+   * Makes the output durable. It becomes a file when it is committed. With `expected`, throws Permanent SOURCE_DAMAGED
+   * when the bytes have another SHA-256, and publishes nothing.
+   */
+  async finish(expected?: Buffer): Promise<FinishedOutput> {
+    const sha256 = this.#sum.sha256.digest()
+    if (expected && !sha256.equals(expected)) {
+      throw new Permanent('SOURCE_DAMAGED', 'A stored file does not have the SHA-256 that was recorded for it.')
+    }
+    const { key } = await this.#object.publish()
+    return this.#target.onFinished({ key, sizeBytes: this.#sum.sizeBytes, sha256 })
+  }
+
+  /** Stops writing and keeps what the last checkpoint covers. */
+  close(): Promise<void> {
+    return this.#object.close()
+  }
+
+  /** Stops writing and removes the bytes. Never throws: what is left over is swept. */
+  async abandon(): Promise<void> {
+    try {
+      await this.#object.close()
+      await this.#target.storage.discardObject(this.#target.name)
+    } catch {
+      // The error that led here is the one to tell.
+    }
+  }
+}
+
+function newSum(): Sum {
+  return { sha256: createHash('sha256'), sizeBytes: 0 }
+}
+
+function add(sum: Sum, piece: Buffer): void {
+  sum.sha256.update(piece)
+  sum.sizeBytes += piece.length
+}

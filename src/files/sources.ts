@@ -1,0 +1,88 @@
+import type { Sql } from '../db/connect.ts'
+import { type FileRow, findFile, findFiles } from '../db/files.ts'
+import type { ByteRange } from '../storage/contract.ts'
+import { type JobContext, Permanent } from '../tasks/define-job.ts'
+import type { OutputDeps, OutputPlan, StoredObject, TaskOutputs } from './outputs.ts'
+
+/** An account's files in the order of the ids. Throws Permanent SOURCE_MISSING, naming the first that is not there. */
+export async function findSources(
+  sql: Sql,
+  { accountId, fileIds }: { accountId: string; fileIds: readonly string[] },
+): Promise<FileRow[]> {
+  const rows = new Map((await findFiles(sql, { accountId, ids: fileIds })).map((row) => [row.id, row]))
+  return fileIds.map((id) => rows.get(id.toLowerCase()) ?? missing(id))
+}
+
+function missing(fileId: string): never {
+  throw new Permanent('SOURCE_MISSING', `There is no file ${fileId} (any more).`)
+}
+
+/**
+ * The bytes of a range of a file, in pieces. Looks again for a file that was moved since its row was read. Throws Permanent
+ * SOURCE_MISSING when it was deleted and its bytes are gone, the signal's reason, or a storage failure.
+ */
+export async function* readSource(
+  { sql, pools }: OutputDeps,
+  file: FileRow,
+  range: ByteRange,
+  signal: AbortSignal,
+): AsyncGenerator<Buffer> {
+  signal.throwIfAborted()
+  const stream = (await open(pools, file, range)) ?? (await open(pools, await movedTo(sql, file), range))
+  if (!stream) missing(file.id)
+  const onAbort = (): void => void stream.destroy(reasonOf(signal))
+  signal.addEventListener('abort', onAbort)
+  try {
+    for await (const piece of stream) {
+      if (!Buffer.isBuffer(piece)) throw new TypeError('a stored object is read as bytes')
+      yield piece
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+    stream.destroy()
+  }
+}
+
+async function open(pools: OutputDeps['pools'], file: StoredObject | undefined, range: ByteRange) {
+  if (!file) return undefined
+  return (await pools.open(file.poolId)).read(file.objectKey, range)
+}
+
+/** Where the same bytes lie now. */
+async function movedTo(sql: Sql, file: FileRow): Promise<FileRow | undefined> {
+  const now = await findFile(sql, file)
+  return now?.sha256.equals(file.sha256) && now.objectKey !== file.objectKey ? now : undefined
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error('aborted')
+}
+
+/**
+ * Makes an output with the bytes of a stored file in another pool: inside the stores where they can, else by reading and
+ * writing, and then the sum of what was read must be the file's. Throws Permanent SOURCE_DAMAGED, and leaves nothing.
+ */
+export async function copySource(
+  deps: OutputDeps,
+  outputs: TaskOutputs,
+  { plan, file }: { plan: OutputPlan; file: FileRow },
+  { signal, onBytes = () => {} }: Pick<JobContext, 'signal'> & { onBytes?: (countBytes: number) => void },
+) {
+  const source = (await deps.pools.open(file.poolId)).source(file.objectKey, file.sizeBytes)
+  const cloned = await outputs.clone(plan, file, source)
+  if (cloned) {
+    onBytes(file.sizeBytes)
+    return cloned
+  }
+  const output = await outputs.begin(plan)
+  try {
+    for await (const piece of readSource(deps, file, { startBytes: 0, lengthBytes: file.sizeBytes }, signal)) {
+      await output.write(piece)
+      onBytes(piece.length)
+    }
+    return await output.finish(file.sha256)
+  } catch (error) {
+    await output.abandon()
+    throw error
+  }
+}
