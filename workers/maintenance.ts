@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Log } from '../src/log.ts'
 
 export type Chore = {
@@ -11,6 +12,8 @@ export type Chore = {
 /** Runs chores again and again, each on its own beat and never twice at once. A failing one is logged and tried again. */
 export function startMaintenance(chores: readonly Chore[], log: Log): { close: () => Promise<void> } {
   const stop = new AbortController()
+  // Every chore listens while it rests.
+  setMaxListeners(chores.length, stop.signal)
   const loops = chores.map((chore) => repeat(chore, stop.signal, log))
   return {
     close: async () => {

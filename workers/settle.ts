@@ -61,13 +61,12 @@ export class Settler {
     const claim: Claim = { taskId: task.id, epoch: task.epoch }
     if (error instanceof StopReason) {
       log.info({ ...claim, why: error.why }, 'a run was stopped')
-      const again = { kind: 'again', delayMs: 0, countsAttempt: false } as const
-      const released = error.why === 'shutdown' && (await this.#release(claim, again))
+      const released = await this.#releaseStopped(claim, error)
       if (!released) await this.#release(claim, { kind: 'dropped' })
     } else if (isDatabaseUnavailable(error)) {
       log.warn({ err: error, ...claim }, 'a run lost the ledger and will be tried again')
       await this.#release(claim, { kind: 'again', delayMs: ledgerRestMs, countsAttempt: false })
-    } else if (error instanceof Permanent || task.attempts >= job.maxAttempts) {
+    } else if (isFinal(error) || task.attempts >= job.maxAttempts) {
       log.warn({ err: error, ...claim, attempts: task.attempts }, 'a task failed for good')
       await this.#fail(job, task, error)
       this.#deps.rates.count(task.band, 'failed')
@@ -76,6 +75,12 @@ export class Settler {
     }
     this.#announce(task.id)
     this.#deps.admit()
+  }
+
+  async #releaseStopped(claim: Claim, { why }: StopReason): Promise<boolean> {
+    if (why === 'shutdown') return this.#release(claim, { kind: 'again', delayMs: 0, countsAttempt: false })
+    // A run that calls a claim lost that stands is wrong, and would be so again at once.
+    return why === 'lost' && this.#release(claim, { kind: 'again', delayMs: ledgerRestMs, countsAttempt: true })
   }
 
   #release(claim: Claim, release: Release): Promise<boolean> {
@@ -147,6 +152,11 @@ export class Settler {
     this.#deps.signals.send({ kind: 'events' })
     this.#deps.signals.send({ kind: 'task', taskId })
   }
+}
+
+/** What the task itself asks for cannot be done; to try again would not help. */
+function isFinal(error: unknown): boolean {
+  return error instanceof Permanent || (error instanceof AppError && error.status < 500)
 }
 
 function refuseLargeResults(job: Job, results: Record<string, unknown>): void {

@@ -72,6 +72,19 @@ export async function insertFile(query: Query, file: NewFile): Promise<FileRow> 
   return row
 }
 
+/** Puts files into a bundle, or with null out of any. Answers how many of them are there. */
+export async function setBundle(
+  query: Query,
+  { accountId, fileIds, bundleId }: { accountId: string; fileIds: readonly string[]; bundleId: string | null },
+): Promise<number> {
+  const rows = await query`
+    update files set bundle_id = ${bundleId}, updated_at = now()
+    where id in (
+      select id from files where id = any(${fileIds}::uuid[]) and account_id = ${accountId} order by id for no key update
+    )`
+  return rows.count
+}
+
 /**
  * An object with these bytes that the account itself holds through a file of its own, in the given pool. What others
  * hold is never found, so a hash alone yields nothing.

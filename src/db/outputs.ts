@@ -25,11 +25,12 @@ export async function reserveOutputs(
   const rows = await query`
     insert into task_outputs (id, task_id, epoch, pool_id)
     select reserved.id, tasks.id, tasks.epoch, ${poolId}
-    from tasks, unnest(${ids}::uuid[]) as reserved (id) where ${holds(query, claim)}`
+    from tasks, unnest(${ids}::uuid[]) as reserved (id)
+    where tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch} and tasks.lease_expires_at is not null`
   return rows.count === ids.length
 }
 
-/** Notes that outputs are finished. False when the claim is lost. */
+/** Notes that outputs are finished. False when a later claim has the task. */
 export async function finishOutputs(query: Query, claim: Claim, outputs: readonly FinishedOutput[]): Promise<boolean> {
   const finished = outputs.map(({ id, slot, key, sizeBytes, sha256 }) => {
     return { id, slot, key, size_bytes: sizeBytes, sha256: sha256.toString('hex') }
@@ -39,12 +40,9 @@ export async function finishOutputs(query: Query, claim: Claim, outputs: readonl
       sha256 = decode(done.sha256, 'hex')
     from jsonb_to_recordset(${jsonb(query, finished)}) as done (id uuid, slot text, key text, size_bytes bigint,
       sha256 text), tasks
-    where task_outputs.id = done.id and tasks.id = task_outputs.task_id and ${holds(query, claim)}`
+    where task_outputs.id = done.id and task_outputs.task_id = ${claim.taskId}
+      and tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch}`
   return rows.count === outputs.length
-}
-
-function holds(query: Query, { taskId, epoch }: Claim) {
-  return query`tasks.id = ${taskId} and tasks.epoch = ${epoch} and tasks.lease_expires_at is not null`
 }
 
 /** What a task has written so far. */
@@ -131,6 +129,10 @@ export async function switchObjects(
     update files set object_id = held.object_id, updated_at = now()
     from held join taken on taken.id = held.output_id where files.id = held.id
     returning files.id`
+  await orphanObjects(
+    query,
+    switches.map((one) => one.fromObjectId),
+  )
   return rows.map(({ id }) => id)
 }
 

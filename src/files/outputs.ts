@@ -121,7 +121,8 @@ export class TaskOutputs {
   }
 
   async #target(plan: OutputPlan): Promise<OutputTarget> {
-    const [name, storage] = await Promise.all([this.#reserve(plan.poolId), this.#deps.pools.open(plan.poolId)])
+    const storage = await this.#deps.pools.open(plan.poolId)
+    const name = await this.#reserve(plan.poolId)
     return { storage, name, onFinished: (made) => this.#add({ id: name.id, ...plan, ...made }) }
   }
 

@@ -57,7 +57,7 @@ export type Storage = {
 
   /**
    * Copies an object of this or another pool without its bytes passing through this process, and makes the copy durable.
-   * Undefined when there is no such way between the two; fails with STORAGE_UNAVAILABLE when the source is not there.
+   * Undefined when there is no such way between the two, or the source is not there.
    */
   copyObject: (name: ObjectName, source: ObjectSource) => Promise<{ key: string } | undefined>
 

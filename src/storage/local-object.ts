@@ -54,7 +54,8 @@ export async function copyObject(
   source: ObjectSource,
 ): Promise<{ key: string } | undefined> {
   if (source.kind !== 'local') return undefined
-  if (!(await onMedium(() => cloneDurably(source.path, layout.output(name))))) return undefined
+  const cloned = await onMedium(() => unlessAbsent(() => cloneDurably(source.path, layout.output(name))))
+  if (cloned !== true) return undefined
   return publishAt(layout, name)
 }
 

@@ -24,11 +24,13 @@ export type TestClient = {
   putChunk: (taskId: string, index: number, bytes: Buffer, headers?: Record<string, string>) => Promise<Answer>
   postChunk: (taskId: string, index: number, bytes: Buffer, field?: string) => Promise<Answer>
   complete: (taskId: string, headers?: Record<string, string>) => Promise<Answer>
-  /** Creates, sends every chunk by PUT, eight at once, and completes; answers the file. Fails on any refusal. */
+  /** Creates and sends; answers the file. */
   upload: (
     bytes: Buffer,
     fields?: Record<string, unknown>,
   ) => Promise<{ taskId: string; file: Record<string, unknown> }>
+  /** Sends every chunk of a created upload, eight at once, and completes it; answers the file. Fails on any refusal. */
+  send: (bytes: Buffer, created: Record<string, unknown>) => Promise<Record<string, unknown>>
   /** A file's bytes. */
   download: (fileId: unknown) => Promise<Buffer>
 }
@@ -61,6 +63,9 @@ export async function clientOf(url: string, account: string = randomUUID()): Pro
     complete: (taskId, headers = {}) => call('POST', `/api/files/upload/complete/${taskId}`, { headers }),
     upload: async (bytes, fields) => {
       const created = expectOk(await client.create(bytes, fields))
+      return { taskId: String(created['taskId']), file: await client.send(bytes, created) }
+    },
+    send: async (bytes, created) => {
       const taskId = String(created['taskId'])
       const pieces = chunksOf(bytes, Number(created['chunkSize']))
       const queue = pieces.map((piece, index) => ({ piece, index }))
@@ -70,7 +75,7 @@ export async function clientOf(url: string, account: string = randomUUID()): Pro
         }
       }
       await Promise.all(Array.from({ length: 8 }, send))
-      return { taskId, file: expectOk(await client.complete(taskId)) }
+      return expectOk(await client.complete(taskId))
     },
     download: async (fileId) => {
       const response = await fetch(`${url}/api/files/${fileId}/content`, {
