@@ -105,8 +105,8 @@ async function runJob(
     signal,
     progress: (percent, message) => progress.report(percent, message),
     checkpoint: task.checkpoint ?? undefined,
-    saveCheckpoint: async (checkpoint) => {
-      if (!(await saveCheckpoint(sql, claim, checkpoint))) throw new StopReason('lost')
+    saveCheckpoint: async (checkpoint, query = sql) => {
+      if (!(await saveCheckpoint(query, claim, checkpoint))) throw new StopReason('lost')
     },
     underClaim: (work) =>
       transact(sql, async (query) => {

@@ -16,7 +16,8 @@ export type FileRow = {
   sha256: Buffer
 }
 
-const columns = (query: Query) => query`
+/** What a FileRow is read from: files as f, objects as o. */
+export const fileColumns = (query: Query) => query`
   f.id, f.account_id, f.name, f.content_type, f.bundle_id, f.expired_at, f.created_at, f.updated_at, f.object_id,
   o.pool_id, o.key as object_key, o.size_bytes, o.sha256`
 
@@ -26,7 +27,7 @@ export async function findFile(
   { id, accountId }: { id: string; accountId: string },
 ): Promise<FileRow | undefined> {
   const [row] = await query<FileRow[]>`
-    select ${columns(query)} from files f join objects o on o.id = f.object_id
+    select ${fileColumns(query)} from files f join objects o on o.id = f.object_id
     where f.id = ${id} and f.account_id = ${accountId} and (f.expired_at is null or f.expired_at > now())`
   return row
 }
@@ -37,7 +38,7 @@ export async function findFiles(
   { accountId, ids }: { accountId: string; ids: readonly string[] },
 ): Promise<FileRow[]> {
   return query<FileRow[]>`
-    select ${columns(query)} from files f join objects o on o.id = f.object_id
+    select ${fileColumns(query)} from files f join objects o on o.id = f.object_id
     where f.id = any(${ids}::uuid[]) and f.account_id = ${accountId} and (f.expired_at is null or f.expired_at > now())`
 }
 
@@ -68,7 +69,7 @@ export async function insertFile(query: Query, file: NewFile): Promise<FileRow> 
         ${file.expiredAt})
       returning *
     )
-    select ${columns(query)} from f join objects o on o.id = f.object_id`
+    select ${fileColumns(query)} from f join objects o on o.id = f.object_id`
   return row
 }
 

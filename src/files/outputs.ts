@@ -111,7 +111,9 @@ export class TaskOutputs {
     const wanted: ObjectSwitch[] = switches.map(({ slot, fromObjectId }) => {
       return { outputId: this.#known(slot).id, objectId: randomUUID(), fromObjectId }
     })
-    return switchObjects(query, this.#run.taskId, wanted, fileIds)
+    const moved = await switchObjects(query, this.#run.taskId, wanted, fileIds)
+    for (const { slot } of switches) this.#finished.delete(slot)
+    return moved
   }
 
   #known(slot: string): FinishedOutput {

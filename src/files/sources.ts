@@ -66,19 +66,22 @@ export async function copySource(
   deps: OutputDeps,
   outputs: TaskOutputs,
   { plan, file }: { plan: OutputPlan; file: FileRow },
-  { signal, onBytes = () => {} }: Pick<JobContext, 'signal'> & { onBytes?: (countBytes: number) => void },
+  {
+    signal,
+    onBytes = () => {},
+  }: Pick<JobContext, 'signal'> & { onBytes?: (countBytes: number) => void | Promise<void> },
 ) {
   const source = (await deps.pools.open(file.poolId)).source(file.objectKey, file.sizeBytes)
   const cloned = await outputs.clone(plan, file, source)
   if (cloned) {
-    onBytes(file.sizeBytes)
+    await onBytes(file.sizeBytes)
     return cloned
   }
   const output = await outputs.begin(plan)
   try {
     for await (const piece of readSource(deps, file, { startBytes: 0, lengthBytes: file.sizeBytes }, signal)) {
       await output.write(piece)
-      onBytes(piece.length)
+      await onBytes(piece.length)
     }
     return await output.finish(file.sha256)
   } catch (error) {

@@ -35,6 +35,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
       const body = await readBody(createTaskRequest, request, response)
       const [task] = await submitTasks(deps, {
         accountId: caller.account,
+        isAdmin: caller.admin,
         requests: [body],
         keyed: keyedRequest(request, caller),
         path: () => '',
@@ -49,6 +50,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
       const body = await readBody(createBatchRequest, request, response, '8mb')
       const tasks = await submitTasks(deps, {
         accountId: caller.account,
+        isAdmin: caller.admin,
         requests: body.tasks,
         keyed: keyedRequest(request, caller),
         path: (index) => `tasks.${index}.`,

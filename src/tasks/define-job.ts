@@ -17,8 +17,11 @@ export type JobContext<Checkpoint = unknown> = {
   progress: (percent: number, message?: string) => void
   /** What an earlier claim saved last, if anything. */
   checkpoint: Checkpoint | undefined
-  /** Saves where the run has come to; resolves when it is kept. Works until the claim is released, also after the signal. */
-  saveCheckpoint: (checkpoint: Checkpoint) => Promise<void>
+  /**
+   * Saves where the run has come to; resolves when it is kept, with a query of `underClaim` together with what that does.
+   * Works until the claim is released, also after the signal.
+   */
+  saveCheckpoint: (checkpoint: Checkpoint, query?: Query) => Promise<void>
   /**
    * Runs a transaction whose effects are to stay before the task ends, under the check of the epoch. Throws StopReason when
    * the claim is lost; nothing is kept then.
@@ -94,6 +97,8 @@ export type JobDefinition<Parameters, Checkpoint, Results extends Record<string,
   results: z.ZodType<Results>
   /** How often a failing run is tried in all; a Permanent error is not retried. 5 unless said otherwise. */
   maxAttempts?: number
+  /** Whether only an administrator may create such a task. The parameters are as they came, with references in them. */
+  needsAdmin?: (parameters: Record<string, unknown>) => boolean
   /** False for a type whose tasks are made by an endpoint of their own. */
   isSubmittable?: boolean
   run: (parameters: Parameters, context: JobContext<Checkpoint>) => Promise<JobOutcome<Results>>
@@ -105,6 +110,7 @@ export type Job = Required<JobHooks<unknown>> & {
   title: string
   maxAttempts: number
   isSubmittable: boolean
+  needsAdmin: (parameters: Record<string, unknown>) => boolean
   /** JSON Schema of what a submitter may send. */
   schema: Record<string, unknown>
   /** What is wrong with parameters: one entry per field, none when they fit. */
@@ -127,6 +133,7 @@ export function defineJob<Parameters, Checkpoint, Results extends Record<string,
     isSubmittable: definition.isSubmittable ?? true,
     schema: z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
     check: (parameters) => schema.safeParse(parameters).error?.issues ?? [],
+    needsAdmin: definition.needsAdmin ?? (() => false),
     run: (parameters, context) => run(definition, parameters, context),
     failed: async (query, failure) =>
       failed ? failed(query, { ...failure, parameters: schema.parse(failure.parameters) }) : taskFailed(failure),

@@ -19,6 +19,7 @@ export type SubmitDeps = {
 
 export type Submission = {
   accountId: string
+  isAdmin: boolean
   requests: readonly CreateTaskRequest[]
   /** Given when a repetition of the request is to answer the same tasks. */
   keyed: KeyedRequest | undefined
@@ -30,7 +31,7 @@ const defaultPriority = 50
 
 /**
  * Creates tasks, all or none, and answers them in order. A repetition with the same Idempotency-Key answers those of the
- * first time. Throws VALIDATION_FAILED, DEPENDENCY_ENDED, IDEMPOTENCY_KEY_REUSED.
+ * first time. Throws VALIDATION_FAILED, FORBIDDEN, DEPENDENCY_ENDED, IDEMPOTENCY_KEY_REUSED.
  */
 export async function submitTasks(deps: SubmitDeps, submission: Submission): Promise<TaskRow[]> {
   const { sql, signals, dispatcher } = deps
@@ -38,6 +39,7 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   const earlier = keyed && (await earlierTasks(sql, keyed))
   if (earlier) return earlier
   const planned = planTasks(submission.requests, deps.registry, submission.path)
+  if (!submission.isAdmin) refuseWhatNeedsAdmin(planned)
   const written = await transact(sql, (query) => write(query, accountId, planned, keyed, submission.path))
   if (!written && keyed) return (await earlierTasks(sql, keyed)) ?? submitTasks(deps, submission)
   signals.send({ kind: 'events' })
@@ -47,6 +49,12 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
     accountId,
     planned.map((task) => task.id),
   )
+}
+
+function refuseWhatNeedsAdmin(planned: readonly PlannedTask[]): void {
+  const refused = planned.find(({ job, parameters }) => job.needsAdmin(parameters))
+  if (!refused) return
+  throw new AppError('FORBIDDEN', `Only an administrator may create such a ${refused.job.type} task.`)
 }
 
 async function earlierTasks(query: Query, keyed: KeyedRequest): Promise<TaskRow[] | undefined> {

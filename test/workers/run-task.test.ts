@@ -174,7 +174,7 @@ describe('running a delivery', () => {
         { type: 'Test', parameters: { sum: reference('product') } },
       ],
     }).tasks
-    const submission = { accountId: randomUUID(), requests, keyed: undefined, path: () => '' }
+    const submission = { isAdmin: false, accountId: randomUUID(), requests, keyed: undefined, path: () => '' }
     const tasks = await submitTasks({ sql: ledger.sql, signals: worker.signals, registry, dispatcher }, submission)
     const [first = '', second = '', third = ''] = tasks.map((task) => task.id)
     await deliver(second, completed)
