@@ -18,6 +18,7 @@ export type Config = {
     defaultPoolId: string
     /** How long the bytes stay that no file refers to any more. */
     orphanGraceMs: number
+    trashRetentionMs: number
   }
   uploads: {
     defaultChunkSizeBytes: number
@@ -66,6 +67,7 @@ const settings = z.object({
   STORAGE_UPLOADS_PATH: z.string().optional(),
   STORAGE_PREFERRED_REMOTE: z.uuid('must be a UUID').toLowerCase().default('550e8400-e29b-41d4-a716-446655440000'),
   STORAGE_ORPHAN_GRACE_MINUTES: whole(1, 60 * 24 * 30, 60),
+  TRASH_RETENTION_DAYS: whole(0, 3650, 7),
   UPLOAD_DEFAULT_CHUNK_SIZE: whole(1, 2 ** 31 - 1, 5 * mebibyte),
   UPLOAD_MAX_CHUNK_SIZE: whole(1, 2 ** 31 - 1, 16 * mebibyte),
   UPLOAD_MAX_FILE_SIZE: whole(1, 10_000 * (2 ** 31 - 2 ** 16), 2 ** 40),
@@ -119,6 +121,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     storage: {
       uploadsPath: set.STORAGE_UPLOADS_PATH === undefined ? undefined : resolve(set.STORAGE_UPLOADS_PATH),
       defaultPoolId: set.STORAGE_PREFERRED_REMOTE,
+      trashRetentionMs: set.TRASH_RETENTION_DAYS * 24 * 3_600_000,
       orphanGraceMs: set.STORAGE_ORPHAN_GRACE_MINUTES * 60_000,
     },
     uploads: {

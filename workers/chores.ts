@@ -1,5 +1,5 @@
 import { leaseMs } from '../src/db/claims.ts'
-import { sweepOrphans, sweepOutputs } from '../src/files/sweep.ts'
+import { sweepFiles, sweepOrphans, sweepOutputs } from '../src/files/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
@@ -11,7 +11,7 @@ import type { Chore } from './maintenance.ts'
 export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine }
 
 export type ChoreSettings = {
-  storage: { orphanGraceMs: number }
+  storage: { orphanGraceMs: number; trashRetentionMs: number }
   uploads: { staleThresholdMs: number; cleanupIntervalMs: number }
   tasks: { retentionMs: number }
 }
@@ -39,9 +39,10 @@ function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
   ]
 }
 
-function fileChores(deps: ChoreDeps, { orphanGraceMs }: ChoreSettings['storage']): Chore[] {
+function fileChores(deps: ChoreDeps, { orphanGraceMs, trashRetentionMs }: ChoreSettings['storage']): Chore[] {
   return [
     { name: 'leftover outputs', everyMs: 60_000, run: () => sweepOutputs(deps) },
+    { name: 'purged files', everyMs: 60_000, run: () => sweepFiles(deps, trashRetentionMs) },
     { name: 'orphaned objects', everyMs: 60_000, run: () => sweepOrphans(deps, orphanGraceMs) },
   ]
 }

@@ -6,7 +6,9 @@ export type FileRow = {
   name: string
   contentType: string
   bundleId: string | null
+  tags: string[]
   expiredAt: Date | null
+  deletedAt: Date | null
   createdAt: Date
   updatedAt: Date
   objectId: string
@@ -18,28 +20,32 @@ export type FileRow = {
 
 /** What a FileRow is read from: files as f, objects as o. */
 export const fileColumns = (query: Query) => query`
-  f.id, f.account_id, f.name, f.content_type, f.bundle_id, f.expired_at, f.created_at, f.updated_at, f.object_id,
+  f.id, f.account_id, f.name, f.content_type, f.bundle_id, f.tags, f.expired_at, f.deleted_at, f.created_at, f.updated_at, f.object_id,
   o.pool_id, o.key as object_key, o.size_bytes, o.sha256`
 
-/** An account's file that has not expired. */
+/** A file (as f) that is neither in the trash nor expired. */
+export const isLive = (query: Query) => query`
+  (f.deleted_at is null and (f.expired_at is null or f.expired_at > now()))`
+
+/** An account's file that is neither in the trash nor expired. */
 export async function findFile(
   query: Query,
   { id, accountId }: { id: string; accountId: string },
 ): Promise<FileRow | undefined> {
   const [row] = await query<FileRow[]>`
     select ${fileColumns(query)} from files f join objects o on o.id = f.object_id
-    where f.id = ${id} and f.account_id = ${accountId} and (f.expired_at is null or f.expired_at > now())`
+    where f.id = ${id} and f.account_id = ${accountId} and ${isLive(query)}`
   return row
 }
 
-/** Those of the files with these ids that are the account's and have not expired. */
+/** Those of the files with these ids that are the account's, and neither in the trash nor expired. */
 export async function findFiles(
   query: Query,
   { accountId, ids }: { accountId: string; ids: readonly string[] },
 ): Promise<FileRow[]> {
   return query<FileRow[]>`
     select ${fileColumns(query)} from files f join objects o on o.id = f.object_id
-    where f.id = any(${ids}::uuid[]) and f.account_id = ${accountId} and (f.expired_at is null or f.expired_at > now())`
+    where f.id = any(${ids}::uuid[]) and f.account_id = ${accountId} and ${isLive(query)}`
 }
 
 export type NewObject = { id: string; poolId: string; key: string; sizeBytes: number; sha256: Buffer }
@@ -73,19 +79,6 @@ export async function insertFile(query: Query, file: NewFile): Promise<FileRow> 
   return row
 }
 
-/** Puts files into a bundle, or with null out of any. Answers how many of them are there. */
-export async function setBundle(
-  query: Query,
-  { accountId, fileIds, bundleId }: { accountId: string; fileIds: readonly string[]; bundleId: string | null },
-): Promise<number> {
-  const rows = await query`
-    update files set bundle_id = ${bundleId}, updated_at = now()
-    where id in (
-      select id from files where id = any(${fileIds}::uuid[]) and account_id = ${accountId} order by id for no key update
-    )`
-  return rows.count
-}
-
 /**
  * An object with these bytes that the account itself holds through a file of its own, in the given pool. What others
  * hold is never found, so a hash alone yields nothing.
@@ -97,7 +90,7 @@ export async function findOwnObject(
   const [row] = await query<{ objectId: string }[]>`
     select o.id as object_id from objects o join files f on f.object_id = o.id
     where o.sha256 = ${wanted.sha256} and o.size_bytes = ${wanted.sizeBytes} and o.pool_id = ${wanted.poolId}
-      and f.account_id = ${wanted.accountId} and (f.expired_at is null or f.expired_at > now())
+      and f.account_id = ${wanted.accountId} and ${isLive(query)}
     limit 1`
   return row
 }

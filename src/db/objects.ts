@@ -24,3 +24,10 @@ export async function lockOrphan(query: Query, id: string): Promise<{ poolId: st
 export async function deleteObject(query: Query, id: string): Promise<void> {
   await query`delete from objects where id = ${id}`
 }
+
+/** Notes that no file may refer to these objects any more, where that is so; their bytes go after a grace period. */
+export async function orphanObjects(query: Query, objectIds: readonly string[]): Promise<void> {
+  await query`
+    update objects set orphaned_at = now()
+    where id = any(${objectIds}::uuid[]) and not exists (select 1 from files where object_id = objects.id)`
+}

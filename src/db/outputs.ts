@@ -1,5 +1,6 @@
 import type { Claim } from './claims.ts'
 import { jsonb, type Query } from './connect.ts'
+import { orphanObjects } from './objects.ts'
 
 /** An output whose bytes are durable in its pool. */
 export type FinishedOutput = {
@@ -134,13 +135,6 @@ export async function switchObjects(
     switches.map((one) => one.fromObjectId),
   )
   return rows.map(({ id }) => id)
-}
-
-/** Notes that no file may refer to these objects any more, where that is so; their bytes go after a grace period. */
-export async function orphanObjects(query: Query, objectIds: readonly string[]): Promise<void> {
-  await query`
-    update objects set orphaned_at = now()
-    where id = any(${objectIds}::uuid[]) and not exists (select 1 from files where object_id = objects.id)`
 }
 
 export type Leftover = { id: string; taskId: string; epoch: number; poolId: string }

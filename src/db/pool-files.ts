@@ -1,18 +1,9 @@
 import type { Query } from './connect.ts'
+import { type FileFilter, isMeant } from './file-filter.ts'
 import { type FileRow, fileColumns } from './files.ts'
 
-/** Which of a pool's files are meant; what is not set does not narrow. */
-export type PoolFilter = {
-  poolId: string
-  /** Undefined: those of every account. */
-  accountId: string | undefined
-  bundleId?: string | undefined
-  /** A type, or all of a kind as `image/*`. */
-  contentType?: string | undefined
-  /** A name with `*` for any characters and `?` for one, whatever their case. */
-  name?: string | undefined
-  olderThanDays?: number | undefined
-}
+/** Which of a pool's files are meant, those in the trash included. */
+export type PoolFilter = FileFilter & { poolId: string }
 
 /** Objects of a pool after `cursor` in the order of their ids, each with one of its files that is meant. */
 export async function listPoolObjects(
@@ -23,7 +14,7 @@ export async function listPoolObjects(
   return query<FileRow[]>`
     select ${fileColumns(query)}
     from objects o cross join lateral (
-      select * from files f where f.object_id = o.id and ${meant(query, filter)} order by id limit 1
+      select * from files f where f.object_id = o.id and ${isMeant(query, filter)} order by id limit 1
     ) as f
     where o.pool_id = ${filter.poolId} and (${cursor}::uuid is null or o.id > ${cursor}::uuid)
     order by o.id limit ${limit}`
@@ -38,7 +29,7 @@ export async function sumPoolFiles(query: Query, filter: PoolFilter): Promise<Po
       coalesce(sum(size_bytes), 0)::bigint as size_bytes
     from (
       select o.size_bytes, count(*) as files_count from objects o join files f on f.object_id = o.id
-      where o.pool_id = ${filter.poolId} and ${meant(query, filter)}
+      where o.pool_id = ${filter.poolId} and ${isMeant(query, filter)}
       group by o.id
     ) as per_object`
   return sum
@@ -47,24 +38,6 @@ export async function sumPoolFiles(query: Query, filter: PoolFilter): Promise<Po
 /** Files of one object that are meant. */
 export async function listFilesOf(query: Query, objectIds: readonly string[], filter: PoolFilter): Promise<string[]> {
   const rows = await query<{ id: string }[]>`
-    select f.id from files f where f.object_id = any(${objectIds}::uuid[]) and ${meant(query, filter)}`
+    select f.id from files f where f.object_id = any(${objectIds}::uuid[]) and ${isMeant(query, filter)}`
   return rows.map(({ id }) => id)
-}
-
-function meant(query: Query, { accountId, bundleId, contentType, name, olderThanDays }: PoolFilter) {
-  return query`(
-    ${accountId === undefined ? query`true` : query`f.account_id = ${accountId}`}
-    and ${bundleId === undefined ? query`true` : query`f.bundle_id = ${bundleId}`}
-    and ${contentType === undefined ? query`true` : query`f.content_type like ${likePattern(contentType)}`}
-    and ${name === undefined ? query`true` : query`f.name ilike ${likePattern(name)}`}
-    and ${olderThanDays === undefined ? query`true` : query`f.created_at < now() - ${olderThanDays} * interval '1 day'`}
-  )`
-}
-
-/** A pattern with `*` and `?` as LIKE spells it. */
-export function likePattern(glob: string): string {
-  return glob
-    .replace(/[\\%_]/g, '\\$&')
-    .replaceAll('*', '%')
-    .replaceAll('?', '_')
 }

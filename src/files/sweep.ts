@@ -1,5 +1,6 @@
 import { type Sql, transact } from '../db/connect.ts'
 import { deleteObject, findOrphanedObjects, lockOrphan } from '../db/objects.ts'
+import { purgeFiles } from '../db/file-changes.ts'
 import { deleteOutputs, takeLeftoverOutputs } from '../db/outputs.ts'
 import type { Log } from '../log.ts'
 import type { Pools } from './pools.ts'
@@ -24,6 +25,11 @@ export async function sweepOutputs({ sql, pools, log }: FileSweepDeps): Promise<
   }
   if (gone.length > 0) await deleteOutputs(sql, gone)
   return gone.length
+}
+
+/** Removes files that have expired or lain in the trash for `trashMs`. Answers how many. */
+export async function sweepFiles({ sql }: Pick<FileSweepDeps, 'sql'>, trashMs: number): Promise<number> {
+  return transact(sql, (query) => purgeFiles(query, trashMs, 1000))
 }
 
 /** Removes objects that no file has referred to for `graceMs`. Answers how many. */

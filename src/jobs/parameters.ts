@@ -1,8 +1,11 @@
 import { z } from 'zod'
+import type { Query } from '../db/connect.ts'
+import { ownsBundle } from '../db/pools.ts'
+import { Permanent } from '../tasks/define-job.ts'
 
 const mostFiles = 10_000
 
-const uuid = z.uuid().toLowerCase()
+export const uuid = z.uuid().toLowerCase()
 
 /** The files that a task works on, each once. */
 export const fileIds = z
@@ -10,3 +13,21 @@ export const fileIds = z
   .min(1)
   .max(mostFiles)
   .refine((ids) => new Set(ids).size === ids.length, { error: 'must name each file once' })
+
+/** Which of an account's files are meant. */
+export const fileFilter = z.strictObject({
+  bundleId: uuid.optional(),
+  contentType: z
+    .string()
+    .regex(/^[\w.+-]+\/(\*|[\w.+-]+)$/, 'must be a type such as image/png, or image/*')
+    .optional(),
+  /** With `*` for any characters and `?` for one, whatever their case. */
+  name: z.string().min(1).max(255).optional(),
+  olderThanDays: z.number().min(0).max(36_500).optional(),
+})
+
+/** Throws Permanent BUNDLE_NOT_FOUND when the account has no such bundle. */
+export async function requireBundle(query: Query, bundle: { id: string; accountId: string }): Promise<void> {
+  if (await ownsBundle(query, bundle)) return
+  throw new Permanent('BUNDLE_NOT_FOUND', `There is no bundle ${bundle.id}.`)
+}

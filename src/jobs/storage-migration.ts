@@ -3,25 +3,14 @@ import { findPool } from '../db/pools.ts'
 import { type PoolFilter, type PoolSum, sumPoolFiles } from '../db/pool-files.ts'
 import { migratePool, type Migrated } from '../files/migrate.ts'
 import type { OutputDeps } from '../files/outputs.ts'
+import { fileFilter, uuid } from './parameters.ts'
 import { defineJob, type Job, type JobContext, Permanent } from '../tasks/define-job.ts'
-
-const uuid = z.uuid().toLowerCase()
-
-const filter = z.strictObject({
-  bundleId: uuid.optional(),
-  contentType: z
-    .string()
-    .regex(/^[\w.+-]+\/(\*|[\w.+-]+)$/, 'must be a type such as image/png, or image/*')
-    .optional(),
-  name: z.string().min(1).max(255).optional(),
-  olderThanDays: z.number().min(0).max(36_500).optional(),
-})
 
 const parameters = z
   .strictObject({
     sourcePoolId: uuid,
     targetPoolId: uuid,
-    filter: filter.default({}),
+    filter: fileFilter.default({}),
     concurrency: z.int().min(1).max(32).default(4),
     bytesPerSecond: z.int().min(1024).optional(),
     dryRun: z.boolean().default(false),

@@ -57,11 +57,17 @@ export const files = pgTable(
     bundleId: uuid('bundle_id').references(() => bundles.id),
     name: text('name').notNull(),
     contentType: text('content_type').notNull(),
+    tags: text('tags').array().notNull().default([]),
     expiredAt: moment('expired_at'),
+    /** Since when it lies in the trash. */
+    deletedAt: moment('deleted_at'),
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
   (table) => [
+    index('files_account_id').on(table.accountId, table.id),
+    index('files_deleted').on(table.deletedAt).where(sql`deleted_at is not null`),
+    index('files_expired').on(table.expiredAt).where(sql`expired_at is not null`),
     index('files_account_object').on(table.accountId, table.objectId),
     index('files_object').on(table.objectId),
   ],

@@ -1,0 +1,91 @@
+import type { Query } from './connect.ts'
+import { isLive } from './files.ts'
+import { orphanObjects } from './objects.ts'
+
+/** Files of one account that are to be changed together. */
+export type FileSet = { accountId: string; fileIds: readonly string[] }
+
+/** Tags that a file may have at most. */
+export const mostTags = 50
+
+/** Those of the set in one state, held until the transaction ends; in the order of their ids, as everywhere. */
+function held(query: Query, { accountId, fileIds }: FileSet, state: 'live' | 'trash') {
+  return query`(
+    select f.id from files f
+    where f.id = any(${fileIds}::uuid[]) and f.account_id = ${accountId}
+      and ${state === 'live' ? isLive(query) : query`f.deleted_at is not null`}
+    order by f.id for no key update
+  )`
+}
+
+type Changed = { id: string }[]
+
+/** Those of the set that are in one state. */
+export async function findInState(query: Query, files: FileSet, state: 'live' | 'trash'): Promise<string[]> {
+  const rows = await query<Changed>`
+    select f.id from files f
+    where f.id = any(${files.fileIds}::uuid[]) and f.account_id = ${files.accountId}
+      and ${state === 'live' ? isLive(query) : query`f.deleted_at is not null`}`
+  return rows.map(({ id }) => id)
+}
+
+/** Puts files into a bundle, or with null out of any. Answers those that are there. */
+export async function setBundle(query: Query, files: FileSet, bundleId: string | null): Promise<string[]> {
+  const rows = await query<Changed>`
+    update files set bundle_id = ${bundleId}, updated_at = now() where id in ${held(query, files, 'live')} returning id`
+  return rows.map(({ id }) => id)
+}
+
+/** Puts files into the trash. Answers those that are there. */
+export async function trashFiles(query: Query, files: FileSet): Promise<string[]> {
+  const rows = await query<Changed>`
+    update files set deleted_at = now(), updated_at = now() where id in ${held(query, files, 'live')} returning id`
+  return rows.map(({ id }) => id)
+}
+
+/** Takes files out of the trash. Answers those that were in it. */
+export async function restoreFiles(query: Query, files: FileSet): Promise<string[]> {
+  const rows = await query<Changed>`
+    update files set deleted_at = null, updated_at = now() where id in ${held(query, files, 'trash')} returning id`
+  return rows.map(({ id }) => id)
+}
+
+/** Sets when files expire; null: never. Answers those that are there. */
+export async function setExpiry(query: Query, files: FileSet, expiredAt: Date | null): Promise<string[]> {
+  const rows = await query<Changed>`
+    update files set expired_at = ${expiredAt}, updated_at = now() where id in ${held(query, files, 'live')} returning id`
+  return rows.map(({ id }) => id)
+}
+
+/** Adds and takes away tags. Answers those files that are there and have not more than `mostTags` then. */
+export async function changeTags(
+  query: Query,
+  files: FileSet,
+  { add, remove }: { add: readonly string[]; remove: readonly string[] },
+): Promise<string[]> {
+  const rows = await query<Changed>`
+    with changed as (
+      select id, array(
+        select distinct tag from unnest(tags || ${add}::text[]) as tag where tag <> all(${remove}::text[]) order by tag
+      ) as tags
+      from files where id in ${held(query, files, 'live')}
+    )
+    update files set tags = changed.tags, updated_at = now()
+    from changed where files.id = changed.id and cardinality(changed.tags) <= ${mostTags}
+    returning files.id`
+  return rows.map(({ id }) => id)
+}
+
+/** Removes files that have lain in the trash for `trashMs`, or have expired. Answers how many. */
+export async function purgeFiles(query: Query, trashMs: number, limit: number): Promise<number> {
+  const rows = await query<{ objectId: string }[]>`
+    delete from files where id in (
+      select id from files
+      where deleted_at < now() - ${trashMs} * interval '1 millisecond' or expired_at < now()
+      order by id limit ${limit} for update skip locked
+    )
+    returning object_id`
+  const objectIds = new Set(rows.map(({ objectId }) => objectId))
+  await orphanObjects(query, [...objectIds])
+  return rows.count
+}
