@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest'
 import type { StorageFixture } from './sample-upload.ts'
 import { claiming, finishing, objects, reopening } from './storage-contract-finishing.ts'
+import { growing } from './storage-contract-objects.ts'
 import { refusing, writing } from './storage-contract-writing.ts'
 
 /** The promises of `Storage`. Every implementation runs this suite; `open` gives it an empty medium for each test. */
@@ -26,6 +27,9 @@ export function storageContract(name: string, open: () => Promise<StorageFixture
     })
     describe('giving back damaged chunks', () => {
       reopening(current)
+    })
+    describe('objects that grow', () => {
+      growing(current)
     })
     describe('objects', () => {
       objects(current)
