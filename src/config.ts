@@ -12,6 +12,8 @@ export type Config = {
   redisUrl: string | undefined
   queuePrefix: string
   authJwtSecret: string
+  /** Keys that passwords of tasks are sealed under, the newest first. None: such tasks are refused. */
+  secretsKeys: Buffer[]
   storage: {
     /** Where unfinished uploads of the default pool lie; undefined: a folder inside the pool. */
     uploadsPath: string | undefined
@@ -64,6 +66,14 @@ const settings = z.object({
     .regex(/^[A-Za-z0-9_-]{1,40}$/, 'must be 1 to 40 letters, digits, "-" or "_"')
     .default('longshore'),
   AUTH_JWT_SECRET: z.string().min(32, 'must have at least 32 characters'),
+  SECRETS_KEYS: z
+    .string()
+    .default('')
+    .transform((text) => listOf(text).map((part) => Buffer.from(part, 'base64')))
+    .refine(
+      (keys) => keys.every((key) => key.length === 32),
+      'must be keys of 32 bytes in base64, with commas between',
+    ),
   STORAGE_UPLOADS_PATH: z.string().optional(),
   STORAGE_PREFERRED_REMOTE: z.uuid('must be a UUID').toLowerCase().default('550e8400-e29b-41d4-a716-446655440000'),
   STORAGE_ORPHAN_GRACE_MINUTES: whole(1, 60 * 24 * 30, 60),
@@ -118,6 +128,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     redisUrl: set.REDIS_URL,
     queuePrefix: set.QUEUE_PREFIX,
     authJwtSecret: set.AUTH_JWT_SECRET,
+    secretsKeys: set.SECRETS_KEYS,
     storage: {
       uploadsPath: set.STORAGE_UPLOADS_PATH === undefined ? undefined : resolve(set.STORAGE_UPLOADS_PATH),
       defaultPoolId: set.STORAGE_PREFERRED_REMOTE,
@@ -133,13 +144,18 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
       cacheDurationMs: set.UPLOAD_CACHE_DURATION_MINUTES * 60_000,
     },
     tasks: {
-      modules: set.TASK_MODULES.split(',')
-        .map((path) => path.trim())
-        .filter((path) => path !== ''),
+      modules: listOf(set.TASK_MODULES),
       retentionMs: set.TASK_RETENTION_DAYS * 24 * 3_600_000,
     },
     log: set.LOG_LEVEL,
   }
+}
+
+function listOf(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
 }
 
 function contradictions(set: z.infer<typeof settings>): string[] {

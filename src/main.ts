@@ -1,3 +1,4 @@
+import { createSealer } from './auth/seal.ts'
 import { verifyToken } from './auth/token.ts'
 import { loadConfig } from './config.ts'
 import { bands } from './contract/task.ts'
@@ -48,6 +49,7 @@ runMain(async (env) => {
     engine,
     dispatcher,
     registry,
+    sealer: createSealer(config.secretsKeys),
     pools,
     plans,
     progress,

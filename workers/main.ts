@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
+import { createSealer } from '../src/auth/seal.ts'
 import { loadConfig } from '../src/config.ts'
 import { bands } from '../src/contract/task.ts'
 import { ensureBands } from '../src/db/admission.ts'
@@ -40,7 +41,8 @@ runMain(async (env, args) => {
   const custom = await loadTaskModules(config.tasks.modules)
   const registry = registerJobs([...builtInJobs({ sql, pools, log: scope('uploads') }), ...custom])
   const shutdown = new AbortController()
-  const verbs = { sql, signals, registry, dispatcher, pools, engine, log: scope('tasks') }
+  const sealer = createSealer(config.secretsKeys)
+  const verbs = { sql, signals, registry, sealer, dispatcher, pools, engine, log: scope('tasks') }
   const claims = new Claims({ sql, signals, workerId, log: scope('tasks') })
   const rates = new BandRates()
   const settler = new Settler({ ...verbs, rates, admit: dispatcher.admit })

@@ -1,3 +1,4 @@
+import type { Sealer } from '../src/auth/seal.ts'
 import { type Claim, type ClaimedTask, holdClaim, releaseTask, saveCheckpoint } from '../src/db/claims.ts'
 import { type Sql, transact } from '../src/db/connect.ts'
 import { findResults } from '../src/db/dependencies.ts'
@@ -13,6 +14,7 @@ import {
 } from '../src/tasks/define-job.ts'
 import type { Dispatcher } from '../src/tasks/dispatch.ts'
 import { findReferences, resolveReferences } from '../src/tasks/references.ts'
+import { openSecrets } from '../src/tasks/secrets.ts'
 import type { Claims } from './claims.ts'
 import { RunProgress } from './progress.ts'
 import type { BandRates } from './rates.ts'
@@ -22,6 +24,7 @@ export type RunDeps = {
   sql: Sql
   signals: Pick<Signals, 'send'>
   registry: Registry
+  sealer: Sealer | undefined
   claims: Claims
   settler: Settler
   dispatcher: Pick<Dispatcher, 'claimed'>
@@ -90,7 +93,7 @@ function workersLost({ attempts }: ClaimedTask): Permanent {
 }
 
 async function runJob(
-  { sql, log }: RunDeps,
+  { sql, sealer, log }: RunDeps,
   job: Job,
   task: ClaimedTask,
   signal: AbortSignal,
@@ -116,7 +119,12 @@ async function runJob(
     sql,
     log,
   }
-  return job.run(await resolveParameters(sql, task), context)
+  const secrets = task.hasSecrets ? await openSecrets(sql, sealer, task.id) : {}
+  return job.run(withSecrets(await resolveParameters(sql, task), secrets), context)
+}
+
+function withSecrets(parameters: unknown, secrets: Record<string, unknown>): unknown {
+  return typeof parameters === 'object' && parameters !== null ? { ...parameters, ...secrets } : parameters
 }
 
 /** Puts the results of earlier tasks where the parameters refer to them. */

@@ -6,6 +6,7 @@ import { AppError } from '../src/errors.ts'
 import type { Log } from '../src/log.ts'
 import { type Job, type JobOutcome, Permanent, type Registry, StopReason } from '../src/tasks/define-job.ts'
 import { cancelDependents, releaseWaiting } from '../src/tasks/end.ts'
+import { forgetSecrets } from '../src/tasks/secrets.ts'
 import { createGroup, type Group } from './group.ts'
 import type { BandRates } from './rates.ts'
 
@@ -48,7 +49,7 @@ export class Settler {
       return
     }
     refuseLargeResults(job, outcome.results)
-    if (outcome.commit || outcome.event) await this.#completeAlone(task, outcome)
+    if (outcome.commit || outcome.event || task.hasSecrets) await this.#completeAlone(task, outcome)
     else if (!(await this.#completing({ ...claim, results: outcome.results }))) throw new StopReason('lost')
     this.#deps.rates.count(task.band, 'completed')
     this.#announce(task.id)
@@ -104,6 +105,7 @@ export class Settler {
       const ended = await endTask(query, claim, { status: 'Completed', results: outcome.results })
       if (!ended) throw new StopReason('lost')
       await outcome.commit?.(query)
+      if (task.hasSecrets) await forgetSecrets(query, task.id)
       const { id: taskId, name, type } = task
       const data = { taskId, name, type, completedAt: ended.endedAt.toISOString(), results: outcome.results }
       await appendEvent(query, { taskId, ...(outcome.event?.(ended.endedAt) ?? { type: 'task.completed', data }) })

@@ -69,6 +69,9 @@ export const listTasksQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
 
+/** Body of `POST /api/tasks/{id}/retry`, which may be left out: the secrets that were erased. */
+export const retryTaskRequest = z.strictObject({ parameters: z.record(z.string(), z.unknown()).default({}) })
+
 /** Body of `POST /api/tasks/retry`: which of the account's failed or cancelled tasks to try again. */
 export const retryTasksRequest = z.strictObject({
   type: optional(z.string().max(100)),

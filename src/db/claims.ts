@@ -15,6 +15,7 @@ export type ClaimedTask = {
   name: string
   band: Band
   parameters: unknown
+  hasSecrets: boolean
   checkpoint: unknown
   attempts: number
   epoch: number
@@ -48,7 +49,7 @@ export async function claimTasks(
         'taskId', id, 'name', name, 'type', type, 'attempt', attempts, 'startedAt', ${isoNow(query)})
       from claimed
     )
-    select id, dispatch, account_id, type, name, band, parameters, checkpoint, attempts, epoch from claimed`
+    select id, dispatch, account_id, type, name, band, parameters, has_secrets, checkpoint, attempts, epoch from claimed`
 }
 
 /** The transaction's time as JSON has it: ISO 8601 in UTC with milliseconds. */

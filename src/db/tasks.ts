@@ -10,6 +10,7 @@ export type NewTask = {
   description?: string | null
   status: 'Pending' | 'InProgress'
   parameters: Record<string, unknown>
+  hasSecrets?: boolean
   priority: number
   estimatedDurationSeconds?: number | null
   /** The deadline: what has not ended by then expires. */
@@ -36,6 +37,7 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
     description: task.description ?? null,
     status: task.status,
     parameters: task.parameters,
+    has_secrets: task.hasSecrets ?? false,
     priority: task.priority,
     estimated_duration_seconds: task.estimatedDurationSeconds ?? null,
     expired_at: task.expiredAt?.toISOString() ?? null,
@@ -44,12 +46,12 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
   }))
   await query`
     with created as (
-      insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, priority,
+      insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, priority,
         estimated_duration_seconds, expired_at, runnable, waits_for, last_seq, queue_key)
-      select id, account_id, type, name, description, status, status, parameters, priority, estimated_duration_seconds,
+      select id, account_id, type, name, description, status, status, parameters, has_secrets, priority, estimated_duration_seconds,
         expired_at, runnable, waits_for, 1, ${queueKey(query, query`priority`)}
       from jsonb_to_recordset(${jsonb(query, rows)}) as task (id uuid, account_id uuid, type text, name text,
-        description text, status text, parameters jsonb, priority smallint, estimated_duration_seconds bigint,
+        description text, status text, parameters jsonb, has_secrets boolean, priority smallint, estimated_duration_seconds bigint,
         expired_at timestamptz, runnable boolean, waits_for int)
       returning *
     )
@@ -83,6 +85,7 @@ export type TaskRow = {
   statusMessage: string | null
   progress: number
   parameters: Record<string, unknown>
+  hasSecrets: boolean
   results: Record<string, unknown> | null
   errorCode: string | null
   errorMessage: string | null
@@ -103,7 +106,7 @@ export type TaskRow = {
 
 /** What a TaskRow is read from. */
 export const taskColumns = (query: Query) => query`
-  id, account_id, type, name, description, status, idle_status, status_message, progress, parameters, results, error_code,
+  id, account_id, type, name, description, status, idle_status, status_message, progress, parameters, has_secrets, results, error_code,
   error_message, priority, band, estimated_duration_seconds, attempts, waits_for, is_awaited, last_seq, started_at,
   completed_at, expired_at, last_activity, created_at, updated_at`
 

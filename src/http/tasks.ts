@@ -5,6 +5,7 @@ import {
   createBatchRequest,
   createTaskRequest,
   listTasksQuery,
+  retryTaskRequest,
   retryTasksRequest,
 } from '../contract/task.ts'
 import { listTasks } from '../db/task-lists.ts'
@@ -15,7 +16,7 @@ import { retryAll } from '../tasks/retry-all.ts'
 import { type SubmitDeps, submitTasks } from '../tasks/submit.ts'
 import type { SignedIn } from './caller.ts'
 import { keyedRequest } from './idempotency-key.ts'
-import { parseQuery, pathUuid, readBody } from './validate.ts'
+import { parseQuery, pathUuid, readBody, readOptionalBody } from './validate.ts'
 
 export type TaskRoutesDeps = SubmitDeps & ControlDeps
 
@@ -32,7 +33,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
   router.post(
     '/',
     signedIn(async (request, response, caller) => {
-      const body = await readBody(createTaskRequest, request, response)
+      const body = await readBody(createTaskRequest, request, response, '1mb')
       const [task] = await submitTasks(deps, {
         accountId: caller.account,
         isAdmin: caller.admin,
@@ -99,7 +100,7 @@ function reading(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void
 }
 
 function control(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void {
-  for (const [name, verb] of Object.entries({ pause, resume, cancel, retry })) {
+  for (const [name, verb] of Object.entries({ pause, resume, cancel })) {
     router.post(
       `/:taskId/${name}`,
       signedIn(async (request, response, caller) => {
@@ -107,6 +108,13 @@ function control(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void
       }),
     )
   }
+  router.post(
+    '/:taskId/retry',
+    signedIn(async (request, response, caller) => {
+      const body = await readOptionalBody(retryTaskRequest, request, response)
+      response.json(presentTask(await retry(deps, wantedOf(request, caller), body.parameters)))
+    }),
+  )
   router.post(
     '/retry',
     signedIn(async (request, response, caller) => {

@@ -2,7 +2,11 @@ import { json, type Request, type Response } from 'express'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 
-const readers = { '64kb': json({ limit: '64kb', inflate: false }), '8mb': json({ limit: '8mb', inflate: false }) }
+const readers = {
+  '64kb': json({ limit: '64kb', inflate: false }),
+  '1mb': json({ limit: '1mb', inflate: false }),
+  '8mb': json({ limit: '8mb', inflate: false }),
+}
 
 /**
  * Reads the JSON body of a request as the schema wants it. Fails with UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON or
@@ -21,6 +25,16 @@ export async function readBody<Schema extends z.ZodType>(
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON, sent as Content-Type: application/json.')
   }
   return validate(schema, request.body)
+}
+
+/** The same for a body that may be left out. */
+export async function readOptionalBody<Schema extends z.ZodType>(
+  schema: Schema,
+  request: Request,
+  response: Response,
+): Promise<z.output<Schema>> {
+  const isEmpty = request.get('Transfer-Encoding') === undefined && Number(request.get('Content-Length') ?? 0) === 0
+  return isEmpty ? validate(schema, {}) : readBody(schema, request, response)
 }
 
 /** The query of a request as the schema wants it. Throws VALIDATION_FAILED with every bad parameter. */

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { type Config, ConfigError, loadConfig } from '../config.ts'
 import { keptSecret, readSecret } from './kept-secret.ts'
 import { LaunchError } from './launch-error.ts'
@@ -27,6 +28,12 @@ function given(env: Environment, name: string): Environment {
 /** The secret that signs tokens: AUTH_JWT_SECRET, or when embedded the one made and kept in DATA_DIR. */
 export async function tokenSecret(env: Environment, dataDir: string): Promise<string> {
   return env['AUTH_JWT_SECRET'] || (await keptSecret(dataDir, secretName))
+}
+
+/** The keys that seal passwords: SECRETS_KEYS, or when embedded one made and kept in DATA_DIR. */
+export async function secretsKeys(env: Environment, dataDir: string): Promise<string | undefined> {
+  if (!isEmbedded(env)) return env['SECRETS_KEYS']
+  return env['SECRETS_KEYS'] || (await keptSecret(dataDir, 'secrets-keys', () => randomBytes(32).toString('base64')))
 }
 
 /** The same, but only if it is there. Throws LaunchError that says how to come by it. */

@@ -5,7 +5,7 @@ import { signToken } from '../auth/token.ts'
 import type { Config } from '../config.ts'
 import { migrate } from '../db/migrate.ts'
 import { startEmbeddedPostgres } from './embedded-postgres.ts'
-import { type Environment, isEmbedded, readSettings, tokenSecret } from './environment.ts'
+import { type Environment, isEmbedded, readSettings, secretsKeys, tokenSecret } from './environment.ts'
 import { keptSecret } from './kept-secret.ts'
 import { LaunchError } from './launch-error.ts'
 import { endLeftovers, noteProcesses, type ProcessRecord } from './leftovers.ts'
@@ -77,9 +77,10 @@ async function run(running: Running): Promise<void> {
   ended.throwIfAborted()
   await migrate(databaseUrl)
   const authJwtSecret = await tokenSecret(running.env, config.dataDir)
+  const sealingKeys = await secretsKeys(running.env, config.dataDir)
   ended.throwIfAborted()
 
-  const address = startProcesses(running, entries, environmentOf(running, databaseUrl, authJwtSecret))
+  const address = startProcesses(running, entries, environmentOf(running, { databaseUrl, authJwtSecret, sealingKeys }))
   const outcome = await waitUntilReady(address, { deadlineMs: 60_000, signal: ended }).catch((error: unknown) => {
     throw failed.signal.aborted ? failed.signal.reason : error
   })
@@ -116,11 +117,19 @@ async function openDatabase({ config, env, say, ended, failed, undo }: Running):
 }
 
 /** Paths and addresses are passed on as they were understood here, wherever the processes run. */
-function environmentOf({ env, config }: Running, databaseUrl: string, authJwtSecret: string): Environment {
+function environmentOf(
+  { env, config }: Running,
+  {
+    databaseUrl,
+    authJwtSecret,
+    sealingKeys,
+  }: { databaseUrl: string; authJwtSecret: string; sealingKeys: string | undefined },
+): Environment {
   return {
     ...env,
     DATABASE_URL: databaseUrl,
     AUTH_JWT_SECRET: authJwtSecret,
+    SECRETS_KEYS: sealingKeys,
     DATA_DIR: config.dataDir,
     HOST: config.host,
     PORT: String(config.port),

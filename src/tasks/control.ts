@@ -1,3 +1,4 @@
+import type { Sealer } from '../auth/seal.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import { recountDependencies } from '../db/dependencies.ts'
 import { appendEvent } from '../db/events.ts'
@@ -18,12 +19,14 @@ import type { Log } from '../log.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { type Afterwards, cancelDependents, type Stop, stopWithDependents } from './end.ts'
+import { renewSecrets } from './secrets.ts'
 import { taskNotFound } from './show.ts'
 
 export type ControlDeps = {
   sql: Sql
   signals: Pick<Signals, 'send'>
   registry: Registry
+  sealer: Sealer | undefined
   dispatcher: Pick<Dispatcher, 'admit'>
   log: Log
 }
@@ -70,11 +73,20 @@ async function stop(deps: ControlDeps, wanted: WantedTask, how: Stop): Promise<T
   return task
 }
 
-/** Begins a task anew that failed or was cancelled. Throws TASK_NOT_FOUND, TASK_STATE, and what its type has against it. */
-export async function retry(deps: ControlDeps, wanted: WantedTask): Promise<TaskRow> {
+/**
+ * Begins a task anew that failed or was cancelled. `brought` are its secrets, needed when they were erased. Throws
+ * TASK_NOT_FOUND, TASK_STATE, SECRET_REQUIRED, and what its type has against it.
+ */
+export async function retry(
+  deps: ControlDeps,
+  wanted: WantedTask,
+  brought: Record<string, unknown> = {},
+): Promise<TaskRow> {
   return change(deps, wanted, async (query, task) => {
     if (task.status !== 'Failed' && task.status !== 'Cancelled') throw wrongState(task, 'be retried')
-    await deps.registry.get(task.type)?.retried(query, factsOf(task))
+    const job = deps.registry.get(task.type)
+    await job?.retried(query, factsOf(task))
+    if (job) await renewSecrets(query, deps.sealer, task, { job, brought })
     const at = await retryTask(query, task.id)
     if (!at) throw wrongState(task, 'be retried')
     await tell(query, task, 'task.retried', {

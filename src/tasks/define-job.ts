@@ -93,6 +93,8 @@ export type JobDefinition<Parameters, Checkpoint, Results extends Record<string,
   /** The name of a task that was given none. */
   title?: string
   parameters: z.ZodType<Parameters>
+  /** Names of parameters that nobody may read: they are sealed, given to the run, and erased when the task has ended. */
+  secrets?: readonly string[]
   checkpoint?: z.ZodType<Checkpoint>
   results: z.ZodType<Results>
   /** How often a failing run is tried in all; a Permanent error is not retried. 5 unless said otherwise. */
@@ -110,6 +112,7 @@ export type Job = Required<JobHooks<unknown>> & {
   title: string
   maxAttempts: number
   isSubmittable: boolean
+  secrets: readonly string[]
   needsAdmin: (parameters: Record<string, unknown>) => boolean
   /** JSON Schema of what a submitter may send. */
   schema: Record<string, unknown>
@@ -131,6 +134,7 @@ export function defineJob<Parameters, Checkpoint, Results extends Record<string,
     title: definition.title ?? type,
     maxAttempts: definition.maxAttempts ?? defaultMaxAttempts,
     isSubmittable: definition.isSubmittable ?? true,
+    secrets: definition.secrets ?? [],
     schema: z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
     check: (parameters) => schema.safeParse(parameters).error?.issues ?? [],
     needsAdmin: definition.needsAdmin ?? (() => false),

@@ -3,6 +3,7 @@ import { findDependents, releaseDependents } from '../db/dependencies.ts'
 import { appendEvent } from '../db/events.ts'
 import { makeRunnable, stopTask } from '../db/tasks.ts'
 import type { Registry, TaskFacts } from './define-job.ts'
+import { forgetSecrets } from './secrets.ts'
 
 export type Stop = { status: 'Cancelled' | 'Expired'; reason: string | null }
 
@@ -29,6 +30,7 @@ export async function stopWithDependents(
       ? { taskId, type: 'task.cancelled', data: { taskId, name, type, cancelledAt: at, ...reasonOf(stop) } }
       : { taskId, type: 'task.expired', data: { taskId, name, type, expiredAt: at } },
   )
+  await forgetSecrets(query, taskId)
   const cleanUp = await registry.get(type)?.stopped(query, task)
   const others = await cancelDependents(query, registry, taskId, stop.status)
   return { stoppedIds: [taskId, ...others.stoppedIds], run: [...(cleanUp ? [cleanUp] : []), ...others.run] }

@@ -3,6 +3,7 @@ import { AppError } from '../errors.ts'
 import { newTaskId } from './ids.ts'
 import { findReferences, renameReferences } from './references.ts'
 import type { Job, Registry } from './define-job.ts'
+import { splitSecrets } from './secrets.ts'
 
 /** A task of a request as it is to be written: refs replaced by ids. */
 export type PlannedTask = {
@@ -10,6 +11,8 @@ export type PlannedTask = {
   request: CreateTaskRequest
   job: Job
   parameters: Record<string, unknown>
+  /** Parameters that nobody may read. */
+  secret: Record<string, unknown>
   /** Ids of what it waits for, inside the request and outside of it, each once. */
   after: string[]
 }
@@ -41,7 +44,8 @@ export function planTasks(
     }
     const task = planTask(ids[index] ?? '', request, job, byRef)
     errors.push(...checkTask(task, path(index)))
-    return [task]
+    const { open, secret } = splitSecrets(job, task.parameters)
+    return [{ ...task, parameters: open, secret }]
   })
   if (errors.length === 0) errors.push(...findCircle(planned, path))
   if (errors.length === 0) return planned
@@ -61,7 +65,12 @@ export function submittable(registry: Registry): string[] {
     .sort()
 }
 
-function planTask(id: string, request: CreateTaskRequest, job: Job, byRef: ReadonlyMap<string, string>): PlannedTask {
+function planTask(
+  id: string,
+  request: CreateTaskRequest,
+  job: Job,
+  byRef: ReadonlyMap<string, string>,
+): Omit<PlannedTask, 'secret'> {
   const named = (name: string): string => byRef.get(name) ?? name.toLowerCase()
   const parameters = Object.fromEntries(
     Object.entries(request.parameters).map(([key, value]) => [key, renameReferences(value, named)]),
@@ -72,15 +81,17 @@ function planTask(id: string, request: CreateTaskRequest, job: Job, byRef: Reado
 
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 
-function checkTask(task: PlannedTask, path: string): FieldError[] {
+function checkTask(task: Omit<PlannedTask, 'secret'>, path: string): FieldError[] {
   const references = findReferences(task.parameters).map(({ at }) => at)
   // What a reference stands for is known when the task runs; it is checked then.
   const isOpen = (at: readonly PropertyKey[]): boolean =>
     references.some((reference) => reference.every((key, index) => at[index] === key))
   const wrong = task.job.check(task.parameters).filter((issue) => !isOpen(issue.path))
+  const referring = references.filter(([name]) => task.job.secrets.includes(String(name)))
   const unknown = task.after.filter((id) => !uuid.test(id))
   return [
     ...wrong.flatMap((issue) => describeIssue(issue, `${path}parameters`)),
+    ...referring.map((at) => ({ field: [`${path}parameters`, ...at].join('.'), message: 'must not be a reference' })),
     ...unknown.map((id) => ({ field: `${path}after`, message: `names no task: ${id}` })),
   ]
 }

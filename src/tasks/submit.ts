@@ -1,3 +1,4 @@
+import type { Sealer } from '../auth/seal.ts'
 import type { CreateTaskRequest } from '../contract/task.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import { insertDependencies, lockAwaited } from '../db/dependencies.ts'
@@ -9,11 +10,13 @@ import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
 import { type PlannedTask, planTasks } from './plan.ts'
+import { keepSecrets } from './secrets.ts'
 
 export type SubmitDeps = {
   sql: Sql
   signals: Pick<Signals, 'send'>
   registry: Registry
+  sealer: Sealer | undefined
   dispatcher: Pick<Dispatcher, 'admit'>
 }
 
@@ -31,7 +34,8 @@ const defaultPriority = 50
 
 /**
  * Creates tasks, all or none, and answers them in order. A repetition with the same Idempotency-Key answers those of the
- * first time. Throws VALIDATION_FAILED, FORBIDDEN, DEPENDENCY_ENDED, IDEMPOTENCY_KEY_REUSED.
+ * first time. Throws VALIDATION_FAILED, FORBIDDEN, DEPENDENCY_ENDED, SECRETS_UNAVAILABLE,
+ * IDEMPOTENCY_KEY_REUSED.
  */
 export async function submitTasks(deps: SubmitDeps, submission: Submission): Promise<TaskRow[]> {
   const { sql, signals, dispatcher } = deps
@@ -40,7 +44,11 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   if (earlier) return earlier
   const planned = planTasks(submission.requests, deps.registry, submission.path)
   if (!submission.isAdmin) refuseWhatNeedsAdmin(planned)
-  const written = await transact(sql, (query) => write(query, accountId, planned, keyed, submission.path))
+  const written = await transact(sql, async (query) => {
+    if (!(await write(query, accountId, planned, keyed, submission.path))) return false
+    for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
+    return true
+  })
   if (!written && keyed) return (await earlierTasks(sql, keyed)) ?? submitTasks(deps, submission)
   signals.send({ kind: 'events' })
   dispatcher.admit()
@@ -87,6 +95,7 @@ async function write(
       name: task.request.name ?? task.job.title,
       status: 'Pending' as const,
       parameters: task.parameters,
+      hasSecrets: Object.keys(task.secret).length > 0,
       priority: task.request.priority ?? defaultPriority,
       runnable: true,
       waitsFor: task.after.filter((id) => inside.has(id) || open.has(id)).length,

@@ -18,7 +18,7 @@ export type CreateDeps = { sql: Sql; signals: Pick<Signals, 'send'>; pools: Pool
 
 /**
  * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool.
- * Throws POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, ENCRYPTION_UNAVAILABLE, STORAGE_FULL.
+ * Throws POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL.
  */
 export async function createUpload(
   { sql, signals, pools, limits }: CreateDeps,
@@ -51,13 +51,9 @@ export async function createUpload(
 
 function refuseWhatCannotBe(request: CreateUploadRequest, limits: UploadLimits): void {
   if (request.encryptPassword !== undefined) {
-    throw new AppError(
-      'ENCRYPTION_UNAVAILABLE',
-      'This server does not encrypt uploads yet; leave encryptPassword out.',
-      {
-        details: { field: 'encryptPassword' },
-      },
-    )
+    throw new AppError('SECRETS_UNAVAILABLE', 'This server does not encrypt uploads yet; leave encryptPassword out.', {
+      details: { field: 'encryptPassword' },
+    })
   }
   if (request.fileSize > limits.maxFileSizeBytes) {
     throw new AppError('FILE_TOO_LARGE', `The file is larger than ${limits.maxFileSizeBytes} bytes.`, {

@@ -41,6 +41,7 @@ export async function startSystem({
     DATABASE_URL: databaseUrl,
     REDIS_URL: redisUrl,
     AUTH_JWT_SECRET: secret,
+    SECRETS_KEYS: Buffer.alloc(32, 'a key for tests').toString('base64'),
     DATA_DIR: dataDir,
     QUEUE_PREFIX: `t${process.pid}-${Math.random().toString(36).slice(2)}`,
     ...env,

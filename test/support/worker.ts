@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { createSealer } from '../../src/auth/seal.ts'
 import { openSignals, type Signals } from '../../src/db/signals.ts'
 import { defineJob, type Job, type JobContext, type JobOutcome, registerJobs } from '../../src/tasks/define-job.ts'
 import { Claims } from '../../workers/claims.ts'
@@ -26,6 +27,8 @@ export type TestWorker = {
   close: () => Promise<void>
 }
 
+export const testSealer = createSealer([Buffer.alloc(32, 'a key for tests')])
+
 export async function openWorker(): Promise<TestWorker> {
   const ledger = await openLedger()
   const { sql } = ledger
@@ -42,6 +45,7 @@ export async function openWorker(): Promise<TestWorker> {
         sql,
         signals,
         registry,
+        sealer: testSealer,
         claims,
         settler,
         dispatcher: { claimed: () => {} },

@@ -72,7 +72,7 @@ describe('creating an upload', () => {
 
   it('refuses to promise encryption', async () => {
     const refused = await client.create(randomBytes(5), { encryptPassword: 'hunter2' })
-    expect(refused).toMatchObject({ status: 400, body: { code: 'ENCRYPTION_UNAVAILABLE' } })
+    expect(refused).toMatchObject({ status: 400, body: { code: 'SECRETS_UNAVAILABLE' } })
     expect(JSON.stringify(refused.body) + stage.system.apis[0]?.output()).not.toContain('hunter2')
   })
 

@@ -6,7 +6,7 @@ import { Permanent, registerJobs } from '../../src/tasks/define-job.ts'
 import { submitTasks } from '../../src/tasks/submit.ts'
 import type { Ledger } from '../support/ledger.ts'
 import { until } from '../support/system.ts'
-import { completed, jobOf, openWorker, type Run, type TestWorker } from '../support/worker.ts'
+import { completed, jobOf, openWorker, type Run, type TestWorker, testSealer } from '../support/worker.ts'
 
 describe('running a delivery', () => {
   let worker: TestWorker
@@ -175,7 +175,10 @@ describe('running a delivery', () => {
       ],
     }).tasks
     const submission = { isAdmin: false, accountId: randomUUID(), requests, keyed: undefined, path: () => '' }
-    const tasks = await submitTasks({ sql: ledger.sql, signals: worker.signals, registry, dispatcher }, submission)
+    const tasks = await submitTasks(
+      { sql: ledger.sql, signals: worker.signals, registry, dispatcher, sealer: testSealer },
+      submission,
+    )
     const [first = '', second = '', third = ''] = tasks.map((task) => task.id)
     await deliver(second, completed)
     expect(await ledger.task(second)).toMatchObject({ status: 'Pending', runnable: false, waitsFor: 1, attempts: 0 })

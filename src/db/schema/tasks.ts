@@ -33,6 +33,8 @@ export const tasks = pgTable(
     progress: doublePrecision('progress').notNull().default(0),
     parameters: jsonb('parameters').notNull(),
     checkpoint: jsonb('checkpoint'),
+    /** Some of its parameters are sealed in task_secrets, or were. */
+    hasSecrets: boolean('has_secrets').notNull().default(false),
     results: jsonb('results'),
     errorCode: text('error_code'),
     errorMessage: text('error_message'),
