@@ -9,18 +9,21 @@ export type Batch = {
 }
 
 /**
- * Cuts a stream into full batches and a last one that may be shorter, and is empty only when the stream is. Every batch
- * has memory of its own; a piece is not needed any more once the next one is asked for.
+ * Cuts a stream into full batches and a last one that may be shorter, and is empty only when the stream is. Batches lie
+ * in what `memory` answers; a piece is not needed any more once the next one is asked for.
  */
-export async function* cutBatches(source: AsyncIterable<Buffer>, layout: Layout): AsyncGenerator<Batch> {
-  const { slotBytes, gapBytes, slots } = layout
-  let bytes = newBatch(layout)
+export async function* cutBatches(
+  source: AsyncIterable<Buffer>,
+  { slotBytes, gapBytes, slots }: Layout,
+  memory: () => Buffer,
+): AsyncGenerator<Batch> {
+  let bytes = memory()
   let lengthBytes = 0
   for await (const piece of source) {
     for (let fromBytes = 0; fromBytes < piece.length; ) {
       if (lengthBytes === slots * slotBytes) {
         yield { bytes, lengthBytes, isLast: false }
-        bytes = newBatch(layout)
+        bytes = memory()
         lengthBytes = 0
       }
       const slot = Math.floor(lengthBytes / slotBytes)
@@ -33,7 +36,23 @@ export async function* cutBatches(source: AsyncIterable<Buffer>, layout: Layout)
   yield { bytes, lengthBytes, isLast: true }
 }
 
-/** Not from the pool of small buffers: the memory may be handed to another thread. */
-function newBatch({ slotBytes, gapBytes, slots }: Layout): Buffer {
-  return Buffer.allocUnsafeSlow(slots * (slotBytes + gapBytes))
+/**
+ * Memory for batches. A page that a process has not used yet is dear, so what is given back is handed out again. Never
+ * from Node's pool of small buffers: it goes from thread to thread.
+ */
+export class BatchMemory {
+  readonly #sizeBytes: number
+  readonly #free: Buffer[] = []
+
+  constructor({ slotBytes, gapBytes, slots }: Layout) {
+    this.#sizeBytes = slots * (slotBytes + gapBytes)
+  }
+
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#sizeBytes)
+  }
+
+  giveBack({ buffer }: Uint8Array): void {
+    this.#free.push(Buffer.from(buffer))
+  }
 }

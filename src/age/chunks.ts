@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from 'node:crypto'
 import { chunkBytes, sealedChunkBytes, tagBytes } from './sizes.ts'
 
 // The STREAM of c2sp.org/age: chunks of 64 KiB, each sealed with ChaCha20-Poly1305 under a nonce that has its number and
@@ -31,10 +31,12 @@ const options = { authTagLength: tagBytes }
 
 /** Seals or opens a batch on this thread: about 0.8 ms for a MiB. The bytes are changed in place. */
 export function work(task: Task): Done {
-  return task.kind === 'seal' ? seal(task) : open(task)
+  // A key object is looked through once; bytes would be for every chunk.
+  const key = createSecretKey(task.key)
+  return task.kind === 'seal' ? seal(key, task) : open(key, task)
 }
 
-function seal({ key, firstChunk, bytes, lengthBytes, isLast }: Task): Done {
+function seal(key: KeyObject, { firstChunk, bytes, lengthBytes, isLast }: Task): Done {
   const chunks = Math.max(1, Math.ceil(lengthBytes / chunkBytes))
   for (let index = 0; index < chunks; index++) {
     const nonce = chunkNonce(firstChunk + index, isLast && index === chunks - 1)
@@ -48,7 +50,7 @@ function seal({ key, firstChunk, bytes, lengthBytes, isLast }: Task): Done {
   return { bytes, lengthBytes: lengthBytes + chunks * tagBytes }
 }
 
-function open({ key, firstChunk, bytes, lengthBytes, isLast }: Task): Done {
+function open(key: KeyObject, { firstChunk, bytes, lengthBytes, isLast }: Task): Done {
   const chunks = Math.ceil(lengthBytes / sealedChunkBytes)
   if (chunks === 0) return { bytes, lengthBytes: 0, fault: 'cut' }
   let openedBytes = 0
@@ -68,7 +70,7 @@ function open({ key, firstChunk, bytes, lengthBytes, isLast }: Task): Done {
  * that of any chunk before the fault. Cut off inside a chunk, nothing tells a file from a damaged one, unless not even a
  * tag is left.
  */
-function openOne(key: Uint8Array, chunk: number, isFinal: boolean, sealed: Uint8Array): Opened {
+function openOne(key: KeyObject, chunk: number, isFinal: boolean, sealed: Uint8Array): Opened {
   const opened = openChunk(key, chunk, isFinal, sealed)
   // An empty chunk may only be the whole payload.
   if (opened !== undefined && (opened.length > 0 || chunk === 0)) return { opened, fault: undefined }
@@ -78,7 +80,7 @@ function openOne(key: Uint8Array, chunk: number, isFinal: boolean, sealed: Uint8
   return { opened: nothing, fault: isFinal ? 'damaged end' : 'damaged' }
 }
 
-function openChunk(key: Uint8Array, chunk: number, isFinal: boolean, sealed: Uint8Array): Buffer | undefined {
+function openChunk(key: KeyObject, chunk: number, isFinal: boolean, sealed: Uint8Array): Buffer | undefined {
   if (sealed.length < tagBytes) return undefined
   const endBytes = sealed.length - tagBytes
   const decipher = createDecipheriv(algorithm, key, chunkNonce(chunk, isFinal), options)

@@ -13,6 +13,8 @@ export type DecryptOptions = {
   signal?: AbortSignal
   /** Who decrypts; unless given, the thread that asks. */
   workforce?: Workforce
+  /** As for encrypting: a piece is the reader's only until it asks for the next one. */
+  lendsPieces?: boolean
   /** The most work a password may cost: 2^20 takes 1 GiB of memory for some seconds. */
   maxScryptLogN?: number
 }
@@ -22,7 +24,7 @@ const defaultMaxLogN = 20
 /**
  * Opens an age file (age-encryption.org/v1, binary or armored) with whichever key fits, and answers its plaintext as a
  * stream once the header has been checked. The plaintext is whole only when the stream has ended without an error: keep
- * what came before one from everybody. Pieces have memory of their own. The source is read no faster than the plaintext,
+ * what came before one from everybody. Pieces have memory of their own unless they are lent. The source is read no faster than the plaintext,
  * and closed at the end.
  *
  * Throws ENCRYPTION_KEYS_INVALID, DECRYPT_NOT_AGE, DECRYPT_WRONG_PASSWORD, DECRYPT_NO_MATCHING_KEY, DECRYPT_WORK_FACTOR,
@@ -33,7 +35,7 @@ export async function decryptWith(
   source: AsyncIterable<Buffer>,
   options: DecryptOptions = {},
 ): Promise<AsyncGenerator<Buffer>> {
-  const { signal, workforce = onThisThread(), maxScryptLogN = defaultMaxLogN } = options
+  const { signal, workforce = onThisThread(), lendsPieces = false, maxScryptLogN = defaultMaxLogN } = options
   checkDecryptionKeys(keys)
   const front = await findStart(new Front(untilAborted(source, signal)))
   try {
@@ -41,7 +43,7 @@ export async function decryptWith(
     const fileKey = await orAbort(openHeader(header, keys, maxScryptLogN), signal)
     const nonce = await front.take(nonceBytes)
     if (nonce.length < nonceBytes) throw new AppError('DECRYPT_TRUNCATED', 'The file ends after its header.')
-    return transform('open', payloadKey(fileKey, nonce), front.rest(), workforce)
+    return transform({ kind: 'open', key: payloadKey(fileKey, nonce), workforce, lendsPieces }, front.rest())
   } catch (error) {
     await front.close()
     throw error

@@ -1,6 +1,6 @@
 import { hkdfSync } from 'node:crypto'
 import { AppError } from '../errors.ts'
-import { type Batch, cutBatches, type Layout } from './batches.ts'
+import { type Batch, BatchMemory, cutBatches, type Layout } from './batches.ts'
 import type { Done, Fault, Task } from './chunks.ts'
 import { chunkBytes, sealedChunkBytes, tagBytes } from './sizes.ts'
 import type { Workforce } from './threads.ts'
@@ -17,17 +17,24 @@ export function payloadKey(fileKey: Buffer, nonce: Buffer): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', fileKey, nonce, 'payload', 32))
 }
 
+export type Transformation = {
+  kind: Task['kind']
+  key: Uint8Array
+  workforce: Workforce
+  /** A piece is the reader's only until it asks for the next one; then its memory is used again. */
+  lendsPieces: boolean
+}
+
 /**
  * Seals a plaintext, or opens a payload, in order and in constant memory: a batch of 1 MiB, and as many as the workforce
  * takes at once. A batch is read only when an earlier one is asked for. Opening throws DECRYPT_TRUNCATED or
  * DECRYPT_TAMPERED; until it has ended without, what came out may be the beginning of a file that was cut off.
  */
 export async function* transform(
-  kind: Task['kind'],
-  key: Uint8Array,
+  { kind, key, workforce, lendsPieces }: Transformation,
   source: AsyncIterable<Buffer>,
-  workforce: Workforce,
 ): AsyncGenerator<Buffer> {
+  const memory = new BatchMemory(layouts[kind])
   const coming: Promise<Done>[] = []
   let firstChunk = 0
   const hand = ({ bytes, lengthBytes, isLast }: Batch): void => {
@@ -37,23 +44,22 @@ export async function* transform(
     coming.push(done)
     firstChunk += batchChunks
   }
+  const next = async function* (): AsyncGenerator<Buffer> {
+    const done = await coming.shift()
+    if (done === undefined) return
+    if (done.lengthBytes > 0) yield Buffer.from(done.bytes.buffer, done.bytes.byteOffset, done.lengthBytes)
+    if (done.fault !== undefined) throw failure(done.fault)
+    if (lendsPieces) memory.giveBack(done.bytes)
+  }
   try {
-    for await (const batch of cutBatches(source, layouts[kind])) {
+    for await (const batch of cutBatches(source, layouts[kind], () => memory.take())) {
       hand(batch)
-      if (coming.length >= workforce.atOnce) yield* next(coming)
+      if (coming.length >= workforce.atOnce) yield* next()
     }
-    while (coming.length > 0) yield* next(coming)
+    while (coming.length > 0) yield* next()
   } finally {
     await Promise.allSettled(coming)
   }
-}
-
-async function* next(coming: Promise<Done>[]): AsyncGenerator<Buffer> {
-  const done = await coming.shift()
-  if (done === undefined) return
-  const { bytes, lengthBytes, fault } = done
-  if (lengthBytes > 0) yield Buffer.from(bytes.buffer, bytes.byteOffset, lengthBytes)
-  if (fault !== undefined) throw failure(fault)
 }
 
 function failure(fault: Fault): AppError {
