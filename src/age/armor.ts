@@ -30,7 +30,8 @@ export async function* unarmor(source: AsyncIterable<Buffer>): AsyncGenerator<Bu
       if (decoded.length > 0) yield decoded
     }
   }
-  yield reader.read([unfinished])
+  // The last line needs no line feed, but only a whole one is a line.
+  if (reader.hasEnded || unfinished === endLine) reader.read([unfinished])
   if (!reader.hasEnded)
     throw new AppError('DECRYPT_TRUNCATED', 'The armored file was cut off: its end line is missing.')
 }
