@@ -29,8 +29,15 @@ type Files = {
   recipient: string
   identityFile: string
 }
-type Subject = { name: string; run: (direction: Direction, files: Files) => Promise<void> }
-type Result = { direction: Direction; name: string; megabytesPerSecond: number[]; delayMs: number[] }
+/** A run answers the CPU seconds it took, of all threads, in user and system mode. */
+type Subject = { name: string; run: (direction: Direction, files: Files) => Promise<number> }
+type Result = {
+  direction: Direction
+  name: string
+  megabytesPerSecond: number[]
+  cpuSecondsPerGib: number[]
+  delayMs: number[]
+}
 
 const mebibyte = 1024 * 1024
 const run = promisify(execFile)
@@ -92,14 +99,16 @@ async function compare(
   const failures: string[] = []
   const directions: Direction[] = ['encrypt', 'decrypt']
   const results = directions.flatMap((direction) =>
-    subjects.map(({ name }): Result => ({ direction, name, megabytesPerSecond: [], delayMs: [] })),
+    subjects.map(
+      ({ name }): Result => ({ direction, name, megabytesPerSecond: [], cpuSecondsPerGib: [], delayMs: [] }),
+    ),
   )
   for (let round = 1; round <= rounds; round++) {
     for (const result of results) {
       const subject = subjects.find(({ name }) => name === result.name)
       try {
         await rm(files.output, { force: true })
-        await measure(result, sizeBytes, async () => subject?.run(result.direction, files))
+        await measure(result, sizeBytes, async () => (await subject?.run(result.direction, files)) ?? Number.NaN)
         print(`round ${round}  ${result.direction}, ${result.name}: ${shown(result.megabytesPerSecond.at(-1), 0)} MB/s`)
         await checkOutput(result.direction, files)
       } catch (error) {
@@ -111,23 +120,30 @@ async function compare(
   return failures
 }
 
-async function measure(result: Result, sizeBytes: number, work: () => Promise<void>): Promise<void> {
+async function measure(result: Result, sizeBytes: number, work: () => Promise<number>): Promise<void> {
   const delay = monitorEventLoopDelay({ resolution: 1 })
   delay.enable()
   const startedMs = performance.now()
-  await work()
+  const cpuSeconds = await work()
   result.megabytesPerSecond.push(sizeBytes / 1e3 / (performance.now() - startedMs))
   delay.disable()
+  result.cpuSecondsPerGib.push((cpuSeconds * 1024 * mebibyte) / sizeBytes)
   result.delayMs.push(delay.percentile(99) / 1e6)
 }
 
-async function runAge(direction: Direction, { plain, sealed, output, recipient, identityFile }: Files): Promise<void> {
+async function runAge(
+  direction: Direction,
+  { plain, sealed, output, recipient, identityFile }: Files,
+): Promise<number> {
   const encrypt = ['-r', recipient, '-o', output, plain]
-  await run('age', direction === 'encrypt' ? encrypt : ['-d', '-i', identityFile, '-o', output, sealed])
+  const args = direction === 'encrypt' ? encrypt : ['-d', '-i', identityFile, '-o', output, sealed]
+  const { stderr } = await run('bash', ['-c', 'TIMEFORMAT="%U %S"; time age "$@"', 'age', ...args])
+  return stderr.split(' ').reduce((sum, seconds) => sum + Number(seconds), 0)
 }
 
-async function runOurs(direction: Direction, files: Files, workforce: Workforce): Promise<void> {
+async function runOurs(direction: Direction, files: Files, workforce: Workforce): Promise<number> {
   const { plain, sealed, output, recipient, identity } = files
+  const before = process.cpuUsage()
   const source = readFile(direction === 'encrypt' ? plain : sealed)
   const how = { workforce, lendsPieces: true }
   const stream =
@@ -140,6 +156,8 @@ async function runOurs(direction: Direction, files: Files, workforce: Workforce)
   } finally {
     await handle.close()
   }
+  const { user, system } = process.cpuUsage(before)
+  return (user + system) / 1e6
 }
 
 async function* readFile(path: string): AsyncGenerator<Buffer> {
@@ -162,14 +180,15 @@ async function checkOutput(direction: Direction, { plain, output, identityFile }
 
 function medians(results: readonly Result[]): string {
   return results
-    .map(({ direction, name, megabytesPerSecond, delayMs }) => {
-      const speed = median(megabytesPerSecond)
-      const peer = results.find((other) => other.direction === direction && other.name === 'age')
+    .map((result) => {
+      const { direction, name, megabytesPerSecond, cpuSecondsPerGib, delayMs } = result
       const range = `${shown(Math.min(...megabytesPerSecond), 0)}-${shown(Math.max(...megabytesPerSecond), 0)}`
-      const line = `${direction}  ${name.padEnd(18)}  ${shown(speed, 0).padStart(5)} MB/s  (${range})`
-      if (name === 'age') return line
-      const ratio = shown(speed / median(peer?.megabytesPerSecond ?? []), 2)
-      return `${line}  ${ratio}x (target ${targets[name] ?? 'none'})  delay ${shown(median(delayMs), 1)} ms`
+      const speed = `${shown(median(megabytesPerSecond), 0).padStart(5)} MB/s  (${range})`
+      const line = `${direction}  ${name.padEnd(18)}${speed}  ${shown(median(cpuSecondsPerGib), 2)} CPU s/GiB`
+      const peer = results.find((other) => other.direction === direction && other.name === 'age')
+      if (peer === undefined || peer === result) return line
+      const ratio = median(megabytesPerSecond) / median(peer.megabytesPerSecond)
+      return `${line}  ${shown(ratio, 2)}x (target ${targets[name] ?? 'none'})  delay ${shown(median(delayMs), 1)} ms`
     })
     .join('\n')
 }

@@ -11,7 +11,7 @@ const mebibyte = 1024 * 1024
 const opened: CryptThreads[] = []
 
 afterEach(async () => {
-  await Promise.all(opened.splice(0).map((threads) => threads.close()))
+  await Promise.all(opened.splice(0).map(({ close }) => close()))
 })
 
 function threads(count: number): CryptThreads {
@@ -125,10 +125,10 @@ describe('a signal', () => {
 describe('a password', () => {
   it('costs its work beside the event loop', async () => {
     const turns = countTurns()
-    const encryption = await encryptTo({ password: 'secret' })
+    const encryption = await encryptTo({ password: 'secret' }, { scryptLogN: 14 })
     const file = await joined(encryption.encrypt(inPieces(Buffer.from('hello'), 5)))
     const stream = await decryptWith({ password: 'secret' }, inPieces(file, 1000))
-    expect(turns()).toBeGreaterThan(1000)
+    expect(turns()).toBeGreaterThan(200)
     expect((await joined(stream)).toString()).toBe('hello')
   })
 })
