@@ -1,0 +1,66 @@
+import { randomBytes } from 'node:crypto'
+import { writeHeader } from './header.ts'
+import { checkEncryptionKeys, type EncryptionKeys } from './keys.ts'
+import { payloadKey, type Transformation, transform } from './payload.ts'
+import { encryptedSize, nonceBytes } from './sizes.ts'
+import { onThisThread, type Workforce } from './threads.ts'
+import { orAbort, untilAborted } from './until-aborted.ts'
+
+export type EncryptOptions = {
+  /** Ends the work with its reason. */
+  signal?: AbortSignal
+  /** Who encrypts; unless given, the thread that asks. */
+  workforce?: Workforce
+  /**
+   * Makes a piece the reader's only until it asks for the next one, which spares new memory for each. For a reader that
+   * has written a piece before it asks; not for a Node stream, which reads ahead.
+   */
+  lendsPieces?: boolean
+  /** The password's work: 2^18 takes about a second and 256 MiB. Less is for tests alone. */
+  scryptLogN?: number
+}
+
+export type Encryption = {
+  header: Buffer
+  /** The exact size of the age file, header included, for a plaintext of this size. */
+  encryptedSizeBytes: (plaintextSizeBytes: number) => number
+  /**
+   * The age file of a plaintext, header first. Pieces have memory of their own unless
+   * they are lent. Reads no faster than it is read, and
+   * closes the source when it ends, fails, or its reader stops. Can be called once: a file key is for one file.
+   */
+  encrypt: (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>
+}
+
+const defaultLogN = 18
+
+/**
+ * Prepares the encryption of one file in the format age-encryption.org/v1 (c2sp.org/age), for a password or for X25519
+ * recipients. Throws ENCRYPTION_KEYS_INVALID. Nothing of it can be saved: work that stopped begins anew with new keys.
+ */
+export async function encryptTo(keys: EncryptionKeys, options: EncryptOptions = {}): Promise<Encryption> {
+  const { signal, workforce = onThisThread(), lendsPieces = false, scryptLogN = defaultLogN } = options
+  checkEncryptionKeys(keys)
+  const { header, fileKey } = await orAbort(writeHeader(keys, scryptLogN), signal)
+  let isUsed = false
+  return {
+    header,
+    encryptedSizeBytes: (plaintextSizeBytes) => encryptedSize(header.length, plaintextSizeBytes),
+    encrypt: (source) => {
+      if (isUsed) throw new Error('a file key is for one file')
+      isUsed = true
+      return encryptFile(header, fileKey, untilAborted(source, signal), { workforce, lendsPieces })
+    },
+  }
+}
+
+async function* encryptFile(
+  header: Buffer,
+  fileKey: Buffer,
+  source: AsyncIterable<Buffer>,
+  how: Pick<Transformation, 'workforce' | 'lendsPieces'>,
+): AsyncGenerator<Buffer> {
+  const nonce = randomBytes(nonceBytes)
+  yield Buffer.concat([header, nonce])
+  yield* transform({ ...how, kind: 'seal', key: payloadKey(fileKey, nonce) }, source)
+}
