@@ -12,7 +12,9 @@ CREATE TABLE "files" (
 	"bundle_id" uuid,
 	"name" text NOT NULL,
 	"content_type" text NOT NULL,
+	"tags" text[] DEFAULT '{}' NOT NULL,
 	"expired_at" timestamp with time zone,
+	"deleted_at" timestamp with time zone,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL
 );
@@ -23,7 +25,8 @@ CREATE TABLE "objects" (
 	"key" text NOT NULL,
 	"size_bytes" bigint NOT NULL,
 	"sha256" "bytea" NOT NULL,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"orphaned_at" timestamp with time zone
 );
 --> statement-breakpoint
 CREATE TABLE "pools" (
@@ -31,6 +34,18 @@ CREATE TABLE "pools" (
 	"name" text NOT NULL,
 	"kind" text NOT NULL,
 	"settings" jsonb NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "task_outputs" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"task_id" uuid NOT NULL,
+	"epoch" integer NOT NULL,
+	"pool_id" uuid NOT NULL,
+	"slot" text,
+	"key" text,
+	"size_bytes" bigint,
+	"sha256" "bytea",
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
@@ -75,6 +90,43 @@ CREATE TABLE "idempotency_keys" (
 	CONSTRAINT "idempotency_keys_account_id_key_pk" PRIMARY KEY("account_id","key")
 );
 --> statement-breakpoint
+CREATE TABLE "schedules" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"account_id" uuid NOT NULL,
+	"name" text NOT NULL,
+	"cron" text,
+	"time_zone" text,
+	"interval_seconds" integer,
+	"anchor_at" timestamp with time zone NOT NULL,
+	"starts_at" timestamp with time zone,
+	"ends_at" timestamp with time zone,
+	"enabled" boolean NOT NULL,
+	"missed" text NOT NULL,
+	"overlap" text NOT NULL,
+	"type" text NOT NULL,
+	"template" jsonb NOT NULL,
+	"next_run_at" timestamp with time zone,
+	"last_run_at" timestamp with time zone,
+	"last_task_id" uuid,
+	"last_error_code" text,
+	"last_error_message" text,
+	"last_error_at" timestamp with time zone,
+	"last_skip_reason" text,
+	"last_skip_tick" timestamp with time zone,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "schedules_timing" CHECK ((cron is null) = (interval_seconds is not null) and (cron is null) = (time_zone is null)),
+	CONSTRAINT "schedules_missed" CHECK (missed in ('skip', 'runOnce')),
+	CONSTRAINT "schedules_overlap" CHECK (overlap in ('allow', 'skip')),
+	CONSTRAINT "schedules_next" CHECK (next_run_at is null or enabled)
+);
+--> statement-breakpoint
+CREATE TABLE "task_secrets" (
+	"task_id" uuid PRIMARY KEY NOT NULL,
+	"sealed" "bytea" NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "task_dependencies" (
 	"task_id" uuid NOT NULL,
 	"depends_on" uuid NOT NULL,
@@ -104,6 +156,7 @@ CREATE TABLE "tasks" (
 	"progress" double precision DEFAULT 0 NOT NULL,
 	"parameters" jsonb NOT NULL,
 	"checkpoint" jsonb,
+	"has_secrets" boolean DEFAULT false NOT NULL,
 	"results" jsonb,
 	"error_code" text,
 	"error_message" text,
@@ -123,6 +176,8 @@ CREATE TABLE "tasks" (
 	"claimed_by" text,
 	"lease_expires_at" timestamp with time zone,
 	"last_seq" integer DEFAULT 0 NOT NULL,
+	"schedule_id" uuid,
+	"scheduled_for" timestamp with time zone,
 	"started_at" timestamp with time zone,
 	"completed_at" timestamp with time zone,
 	"expired_at" timestamp with time zone,
@@ -169,6 +224,8 @@ CREATE TABLE "uploads" (
 ALTER TABLE "files" ADD CONSTRAINT "files_object_id_objects_id_fk" FOREIGN KEY ("object_id") REFERENCES "public"."objects"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "files" ADD CONSTRAINT "files_bundle_id_bundles_id_fk" FOREIGN KEY ("bundle_id") REFERENCES "public"."bundles"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "objects" ADD CONSTRAINT "objects_pool_id_pools_id_fk" FOREIGN KEY ("pool_id") REFERENCES "public"."pools"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "task_outputs" ADD CONSTRAINT "task_outputs_pool_id_pools_id_fk" FOREIGN KEY ("pool_id") REFERENCES "public"."pools"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "task_secrets" ADD CONSTRAINT "task_secrets_task_id_tasks_id_fk" FOREIGN KEY ("task_id") REFERENCES "public"."tasks"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "task_dependencies" ADD CONSTRAINT "task_dependencies_task_id_tasks_id_fk" FOREIGN KEY ("task_id") REFERENCES "public"."tasks"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "task_dependencies" ADD CONSTRAINT "task_dependencies_depends_on_tasks_id_fk" FOREIGN KEY ("depends_on") REFERENCES "public"."tasks"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "task_events" ADD CONSTRAINT "task_events_task_id_tasks_id_fk" FOREIGN KEY ("task_id") REFERENCES "public"."tasks"("id") ON DELETE cascade ON UPDATE no action;--> statement-breakpoint
@@ -178,11 +235,19 @@ ALTER TABLE "uploads" ADD CONSTRAINT "uploads_pool_id_pools_id_fk" FOREIGN KEY (
 ALTER TABLE "uploads" ADD CONSTRAINT "uploads_bundle_id_bundles_id_fk" FOREIGN KEY ("bundle_id") REFERENCES "public"."bundles"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "uploads" ADD CONSTRAINT "uploads_file_id_files_id_fk" FOREIGN KEY ("file_id") REFERENCES "public"."files"("id") ON DELETE set null ON UPDATE no action;--> statement-breakpoint
 CREATE INDEX "bundles_account" ON "bundles" USING btree ("account_id");--> statement-breakpoint
+CREATE INDEX "files_account_id" ON "files" USING btree ("account_id","id");--> statement-breakpoint
+CREATE INDEX "files_deleted" ON "files" USING btree ("deleted_at") WHERE deleted_at is not null;--> statement-breakpoint
+CREATE INDEX "files_expired" ON "files" USING btree ("expired_at") WHERE expired_at is not null;--> statement-breakpoint
 CREATE INDEX "files_account_object" ON "files" USING btree ("account_id","object_id");--> statement-breakpoint
 CREATE INDEX "files_object" ON "files" USING btree ("object_id");--> statement-breakpoint
 CREATE INDEX "objects_sha256" ON "objects" USING btree ("sha256");--> statement-breakpoint
+CREATE INDEX "objects_orphaned" ON "objects" USING btree ("orphaned_at") WHERE orphaned_at is not null;--> statement-breakpoint
+CREATE INDEX "objects_pool" ON "objects" USING btree ("pool_id","id");--> statement-breakpoint
+CREATE INDEX "task_outputs_task" ON "task_outputs" USING btree ("task_id");--> statement-breakpoint
 CREATE INDEX "band_accounts_turn" ON "band_accounts" USING btree ("band","last_turn");--> statement-breakpoint
 CREATE INDEX "idempotency_keys_created" ON "idempotency_keys" USING btree ("created_at");--> statement-breakpoint
+CREATE INDEX "schedules_due" ON "schedules" USING btree ("next_run_at") WHERE next_run_at is not null;--> statement-breakpoint
+CREATE INDEX "schedules_account" ON "schedules" USING btree ("account_id","created_at");--> statement-breakpoint
 CREATE INDEX "task_dependencies_on" ON "task_dependencies" USING btree ("depends_on");--> statement-breakpoint
 CREATE INDEX "task_events_xid" ON "task_events" USING btree ("xid");--> statement-breakpoint
 CREATE INDEX "tasks_waiting" ON "tasks" USING btree ("band","account_id","queue_key","id") WHERE runnable and admitted_at is null;--> statement-breakpoint
@@ -192,5 +257,7 @@ CREATE INDEX "tasks_deadline" ON "tasks" USING btree ("expired_at") WHERE expire
 CREATE INDEX "tasks_ended" ON "tasks" USING btree ("completed_at") WHERE completed_at is not null;--> statement-breakpoint
 CREATE INDEX "tasks_account" ON "tasks" USING btree ("account_id","last_activity");--> statement-breakpoint
 CREATE INDEX "tasks_account_type" ON "tasks" USING btree ("account_id","type","last_activity");--> statement-breakpoint
+CREATE UNIQUE INDEX "tasks_tick" ON "tasks" USING btree ("schedule_id","scheduled_for") WHERE schedule_id is not null;--> statement-breakpoint
+CREATE INDEX "tasks_of_schedule_open" ON "tasks" USING btree ("schedule_id") WHERE schedule_id is not null and status in ('Pending', 'InProgress', 'Paused');--> statement-breakpoint
 CREATE INDEX "tasks_account_status" ON "tasks" USING btree ("account_id","status","last_activity");--> statement-breakpoint
 CREATE INDEX "uploads_sink_open" ON "uploads" USING btree ("task_id") WHERE sink_open;

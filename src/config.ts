@@ -35,6 +35,7 @@ export type Config = {
     modules: string[]
     retentionMs: number
   }
+  schedules: { perAccount: number }
   log: LogLevels
 }
 
@@ -86,6 +87,7 @@ const settings = z.object({
   UPLOAD_CACHE_DURATION_MINUTES: whole(0, 24 * 60, 30),
   TASK_MODULES: z.string().default(''),
   TASK_RETENTION_DAYS: whole(1, 3650, 30),
+  SCHEDULES_PER_ACCOUNT: whole(0, 1_000_000, 1000),
   LOG_LEVEL: z
     .string()
     .default('info')
@@ -147,6 +149,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
       modules: listOf(set.TASK_MODULES),
       retentionMs: set.TASK_RETENTION_DAYS * 24 * 3_600_000,
     },
+    schedules: { perAccount: set.SCHEDULES_PER_ACCOUNT },
     log: set.LOG_LEVEL,
   }
 }

@@ -57,6 +57,7 @@ runMain(async (env) => {
     authenticate,
     underWay,
     limits: config.uploads,
+    scheduleLimits: config.schedules,
     shutdown: shutdown.signal,
     log: scope('http'),
   })

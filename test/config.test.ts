@@ -38,6 +38,7 @@ describe('the settings', () => {
         cacheDurationMs: 1_800_000,
       },
       tasks: { modules: [], retentionMs: 30 * 24 * 3_600_000 },
+      schedules: { perAccount: 1000 },
       log: { base: 'info', scopes: {} },
     })
   })

@@ -4,6 +4,7 @@ import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
 import { sweepSecrets } from '../src/tasks/secrets.ts'
+import { sweepSchedules } from '../src/tasks/ticks.ts'
 import { sweepDeadlines, sweepEndedTasks, sweepLeases, sweepLostDeliveries, sweepRings } from '../src/tasks/sweep.ts'
 import type { ClearDeps } from '../src/uploads/clear.ts'
 import { sweepLeftoverSinks, sweepStaleUploads } from '../src/uploads/sweep.ts'
@@ -33,6 +34,7 @@ function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
     // After an outage of the ledger nobody's lease could be renewed: give everybody the time of one lease to do so.
     { name: 'leases', everyMs: 500, restAfterFailureMs: leaseMs, run: () => thenAdmit(sweepLeases(sql)) },
     { name: 'lost deliveries', everyMs: 1000, run: () => thenAdmit(sweepLostDeliveries(sql, engine)) },
+    { name: 'schedules', everyMs: 1000, run: () => sweepSchedules(deps) },
     { name: 'deadlines', everyMs: 1000, run: () => sweepDeadlines(deps) },
     { name: 'secrets', everyMs: 60_000, run: () => sweepSecrets(sql) },
     { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },

@@ -135,7 +135,12 @@ export class Settler {
     const delayMs = backoffMs(task.attempts)
     const { id: taskId, epoch, name, type, attempts } = task
     const released = await transact(sql, async (query) => {
-      if (!(await releaseTask(query, { taskId, epoch }, { kind: 'again', delayMs, countsAttempt: true }))) return false
+      const claim: Claim = { taskId, epoch }
+      if (!(await releaseTask(query, claim, { kind: 'again', delayMs, countsAttempt: true }))) {
+        // Paused or stopped as it failed: a claim that was kept would hold up whoever resumes it.
+        await releaseTask(query, claim, { kind: 'dropped' })
+        return false
+      }
       const retriedAt = new Date().toISOString()
       const { errorMessage } = describeFailure(error)
       await appendEvent(query, {

@@ -61,6 +61,7 @@ export const changeTaskRequest = z.strictObject({ priority })
 export const listTasksQuery = z.strictObject({
   type: z.string().max(100).optional(),
   status: z.enum(taskStatuses).optional(),
+  scheduleId: z.uuid().toLowerCase().optional(),
   sortBy: z
     .enum(['lastActivity', 'createdAt', 'updatedAt', 'priority', 'name', 'status', 'progress'])
     .default('lastActivity'),
@@ -98,6 +99,9 @@ export type TaskView = {
   estimatedDurationSeconds: number | null
   /** How many tasks it still waits for. */
   waitsFor: number
+  /** The schedule that made it, and the tick it stands for; a task that a schedule was told to run now has no tick. */
+  scheduleId: string | null
+  scheduledFor: string | null
   startedAt: string | null
   completedAt: string | null
   expiredAt: string | null

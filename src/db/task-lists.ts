@@ -16,6 +16,7 @@ export type TaskFilter = {
   accountId: string
   type?: string | undefined
   status?: TaskStatus | undefined
+  scheduleId?: string | undefined
   sortBy: keyof typeof sortColumns
   sortDescending: boolean
   offset: number
@@ -26,7 +27,8 @@ export type TaskFilter = {
 export async function listTasks(query: Query, filter: TaskFilter): Promise<{ tasks: TaskRow[]; total: number }> {
   const matching = query`
     account_id = ${filter.accountId} ${filter.type === undefined ? query`` : query`and type = ${filter.type}`}
-    ${filter.status === undefined ? query`` : query`and status = ${filter.status}`}`
+    ${filter.status === undefined ? query`` : query`and status = ${filter.status}`}
+    ${filter.scheduleId === undefined ? query`` : query`and schedule_id = ${filter.scheduleId}`}`
   const direction = filter.sortDescending ? query`desc` : query`asc`
   const sorted = query.unsafe(sortColumns[filter.sortBy])
   const tasks = await query<TaskRow[]>`

@@ -18,6 +18,9 @@ export type NewTask = {
   /** To be delivered now. False for an upload that receives, and for what waits for other tasks. */
   runnable: boolean
   waitsFor?: number
+  /** The schedule that makes it, and the tick it stands for. */
+  scheduleId?: string
+  scheduledFor?: Date | null
 }
 
 /** A point of priority is worth a minute of waiting, within an account and band. */
@@ -43,16 +46,18 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
     expired_at: task.expiredAt?.toISOString() ?? null,
     runnable: task.runnable && (task.waitsFor ?? 0) === 0,
     waits_for: task.waitsFor ?? 0,
+    schedule_id: task.scheduleId ?? null,
+    scheduled_for: task.scheduledFor?.toISOString() ?? null,
   }))
   await query`
     with created as (
       insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, priority,
-        estimated_duration_seconds, expired_at, runnable, waits_for, last_seq, queue_key)
+        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, last_seq, queue_key)
       select id, account_id, type, name, description, status, status, parameters, has_secrets, priority, estimated_duration_seconds,
-        expired_at, runnable, waits_for, 1, ${queueKey(query, query`priority`)}
+        expired_at, runnable, waits_for, schedule_id, scheduled_for, 1, ${queueKey(query, query`priority`)}
       from jsonb_to_recordset(${jsonb(query, rows)}) as task (id uuid, account_id uuid, type text, name text,
         description text, status text, parameters jsonb, has_secrets boolean, priority smallint, estimated_duration_seconds bigint,
-        expired_at timestamptz, runnable boolean, waits_for int)
+        expired_at timestamptz, runnable boolean, waits_for int, schedule_id uuid, scheduled_for timestamptz)
       returning *
     )
     insert into task_events (task_id, seq, account_id, type, data)
@@ -96,6 +101,8 @@ export type TaskRow = {
   waitsFor: number
   isAwaited: boolean
   lastSeq: number
+  scheduleId: string | null
+  scheduledFor: Date | null
   startedAt: Date | null
   completedAt: Date | null
   expiredAt: Date | null
@@ -107,8 +114,8 @@ export type TaskRow = {
 /** What a TaskRow is read from. */
 export const taskColumns = (query: Query) => query`
   id, account_id, type, name, description, status, idle_status, status_message, progress, parameters, has_secrets, results, error_code,
-  error_message, priority, band, estimated_duration_seconds, attempts, waits_for, is_awaited, last_seq, started_at,
-  completed_at, expired_at, last_activity, created_at, updated_at`
+  error_message, priority, band, estimated_duration_seconds, attempts, waits_for, is_awaited, last_seq, schedule_id,
+  scheduled_for, started_at, completed_at, expired_at, last_activity, created_at, updated_at`
 
 export type WantedTask = { taskId: string; accountId: string }
 
@@ -167,13 +174,19 @@ export async function retryTask(query: Query, taskId: string): Promise<Date | un
   return row?.at
 }
 
-/** Changes the priority of a task that nobody runs; it is delivered anew where it belongs now. */
+/**
+ * Changes the priority of a task that nobody runs; it is delivered anew where it belongs now. It keeps its age, and what
+ * backs off stays held back as long as it was.
+ */
 export async function changePriority(query: Query, taskId: string, priority: number): Promise<boolean> {
-  const [row] = await query<{ runnable: boolean }[]>`
-    update tasks set priority = ${priority}, queue_key = ${queueKey(query, query`${priority}::int`)}, updated_at = now()
+  const [row] = await query<(RingMember & { runnable: boolean })[]>`
+    update tasks set priority = ${priority},
+      queue_key = (extract(epoch from ready_at) * 1000)::bigint - ${priority}::int * ${priorityWorthMs}::bigint,
+      dispatch = dispatch + case when runnable then 1 else 0 end,
+      admitted_at = case when runnable then null else admitted_at end, updated_at = now()
     where id = ${taskId} and lease_expires_at is null and status in ('Pending', 'Paused')
-    returning runnable`
-  if (row?.runnable) await makeRunnable(query, [taskId])
+    returning account_id, band, runnable`
+  if (row?.runnable) await joinRings(query, [row])
   return row !== undefined
 }
 

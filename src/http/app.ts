@@ -7,6 +7,9 @@ import { answerErrors, answerUnknown } from './errors.ts'
 import { fileRoutes } from './files.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import type { ReceiveDeps } from '../uploads/receive.ts'
+import { scheduleRoutes } from './schedules.ts'
+import type { ScheduleDeps } from '../tasks/schedules.ts'
+import { refuseOtherMethods } from './methods.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
 import type { UnderWay } from './under-way.ts'
 import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
@@ -14,7 +17,8 @@ import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
 export type AppDeps = UploadRoutesDeps &
   ReceiveDeps &
   HealthDeps &
-  TaskRoutesDeps & { authenticate: Authenticate; underWay: Pick<UnderWay, 'track'>; log: Log }
+  TaskRoutesDeps &
+  ScheduleDeps & { authenticate: Authenticate; underWay: Pick<UnderWay, 'track'>; log: Log }
 
 /** The HTTP application: everything under `/api`, and the same under `/drive`, which a gateway may call it. */
 export function createApp(deps: AppDeps): Express {
@@ -23,16 +27,17 @@ export function createApp(deps: AppDeps): Express {
   app.set('etag', false)
   app.set('query parser', 'simple')
   app.use(secureHeaders, closeWhenStopping(deps.shutdown))
-  app.use('/health', healthRoutes(deps))
+  app.use('/health', refuseOtherMethods(healthRoutes(deps)))
   const checked = signedInBy(deps.authenticate)
   const signedIn: SignedIn = (handle) =>
     checked((request, response, caller) => deps.underWay.track(handle(request, response, caller)))
   const api = Router()
-  api.use('/files/upload/chunk', chunkRoutes(deps, signedIn))
-  api.use('/files/upload', uploadRoutes(deps, signedIn))
-  api.use('/files', fileRoutes(deps, signedIn))
-  api.use('/tasks', taskRoutes(deps, signedIn))
-  api.use('/admin', adminRoutes(deps, signedIn))
+  api.use('/files/upload/chunk', refuseOtherMethods(chunkRoutes(deps, signedIn)))
+  api.use('/files/upload', refuseOtherMethods(uploadRoutes(deps, signedIn)))
+  api.use('/files', refuseOtherMethods(fileRoutes(deps, signedIn)))
+  api.use('/tasks', refuseOtherMethods(taskRoutes(deps, signedIn)))
+  api.use('/schedules', refuseOtherMethods(scheduleRoutes(deps, signedIn)))
+  api.use('/admin', refuseOtherMethods(adminRoutes(deps, signedIn)))
   app.use(['/api', '/drive'], api)
   app.use(answerUnknown)
   app.use(answerErrors(deps.log))

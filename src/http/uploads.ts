@@ -7,6 +7,7 @@ import { uploadNotFound } from '../uploads/plan-cache.ts'
 import { cancel, type ControlDeps } from '../tasks/control.ts'
 import { requireUpload, showProgress, showUpload, type Wanted } from '../uploads/show.ts'
 import type { SignedIn } from './caller.ts'
+import { keyedRequest } from './idempotency-key.ts'
 import { preferredWaitMs } from './prefer.ts'
 import { pathUuid, readBody } from './validate.ts'
 
@@ -27,7 +28,7 @@ export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router
     '/create',
     signedIn(async (request, response, caller) => {
       const body = await readBody(createUploadRequest, request, response)
-      response.json(await createUpload(deps, caller.account, body))
+      response.json(await createUpload(deps, caller.account, body, keyedRequest(request, caller)))
     }),
   )
 

@@ -21,6 +21,21 @@ export async function earlierAnswer(query: Query, request: KeyedRequest): Promis
   })
 }
 
+/**
+ * What a repetition is told when what the first request created was deleted since. 410, not 404: the request did come
+ * through and must not be made anew, for then the work would be done twice; and not the first answer, which would show
+ * what is not there any more. The details name what was created.
+ */
+export function createdGone(created: Record<string, unknown>): AppError {
+  return new AppError(
+    'CREATED_GONE',
+    'The request was carried out before, and what it created has been deleted since.',
+    {
+      details: created,
+    },
+  )
+}
+
 /** Keeps an answer with what was created, in its transaction. False: another request with the key was first. */
 export async function keepForRepetition(query: Query, request: KeyedRequest, response: unknown): Promise<boolean> {
   return keepAnswer(query, { ...request, requestSha256: fingerprint(request) }, response)

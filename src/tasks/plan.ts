@@ -1,4 +1,5 @@
 import type { CreateTaskRequest } from '../contract/task.ts'
+import type { NewTask } from '../db/tasks.ts'
 import { AppError } from '../errors.ts'
 import { newTaskId } from './ids.ts'
 import { findReferences, renameReferences } from './references.ts'
@@ -17,7 +18,9 @@ export type PlannedTask = {
   after: string[]
 }
 
-type FieldError = { field: string; message: string }
+export type FieldError = { field: string; message: string }
+
+const defaultPriority = 50
 
 /**
  * Checks the tasks of one request against their types and one another, and gives them ids. Throws VALIDATION_FAILED with
@@ -50,6 +53,24 @@ export function planTasks(
   if (errors.length === 0) errors.push(...findCircle(planned, path))
   if (errors.length === 0) return planned
   throw new AppError('VALIDATION_FAILED', 'The request is not valid.', { details: { errors } })
+}
+
+/** A planned task as it is written, what it waits for left out. */
+export function newTaskOf({ id, request, job, parameters, secret }: PlannedTask, accountId: string): NewTask {
+  return {
+    id,
+    accountId,
+    type: job.type,
+    description: request.description ?? null,
+    estimatedDurationSeconds: request.estimatedDurationSeconds ?? null,
+    expiredAt: request.expiredAt ?? null,
+    name: request.name ?? job.title,
+    status: 'Pending',
+    parameters,
+    hasSecrets: Object.keys(secret).length > 0,
+    priority: request.priority ?? defaultPriority,
+    runnable: true,
+  }
 }
 
 function knownTypes(registry: Registry): string {

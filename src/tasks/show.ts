@@ -73,6 +73,8 @@ export function presentTask(task: TaskRow): TaskView {
     attempts: task.attempts,
     estimatedDurationSeconds: task.estimatedDurationSeconds,
     waitsFor: task.waitsFor,
+    scheduleId: task.scheduleId,
+    scheduledFor: task.scheduledFor?.toISOString() ?? null,
     startedAt: task.startedAt?.toISOString() ?? null,
     completedAt: task.completedAt?.toISOString() ?? null,
     expiredAt: task.expiredAt?.toISOString() ?? null,

@@ -8,8 +8,8 @@ import { insertTasks, type TaskRow } from '../db/tasks.ts'
 import { AppError } from '../errors.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
-import { earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
-import { type PlannedTask, planTasks } from './plan.ts'
+import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
+import { newTaskOf, type PlannedTask, planTasks } from './plan.ts'
 import { keepSecrets } from './secrets.ts'
 
 export type SubmitDeps = {
@@ -30,12 +30,10 @@ export type Submission = {
   path: (index: number) => string
 }
 
-const defaultPriority = 50
-
 /**
  * Creates tasks, all or none, and answers them in order. A repetition with the same Idempotency-Key answers those of the
- * first time. Throws VALIDATION_FAILED, FORBIDDEN, DEPENDENCY_ENDED, SECRETS_UNAVAILABLE,
- * IDEMPOTENCY_KEY_REUSED.
+ * first time, as they are now. Throws VALIDATION_FAILED, FORBIDDEN, DEPENDENCY_ENDED, SECRETS_UNAVAILABLE,
+ * IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
  */
 export async function submitTasks(deps: SubmitDeps, submission: Submission): Promise<TaskRow[]> {
   const { sql, signals, dispatcher } = deps
@@ -68,7 +66,12 @@ function refuseWhatNeedsAdmin(planned: readonly PlannedTask[]): void {
 async function earlierTasks(query: Query, keyed: KeyedRequest): Promise<TaskRow[] | undefined> {
   const answer = await earlierAnswer(query, keyed)
   if (answer === undefined) return undefined
-  return findTasks(query, keyed.accountId, Array.isArray(answer) ? answer.map(String) : [])
+  const taskIds = Array.isArray(answer) ? answer.map(String) : []
+  const tasks = await findTasks(query, keyed.accountId, taskIds)
+  const found = new Set(tasks.map((task) => task.id))
+  const goneTaskIds = taskIds.filter((id) => !found.has(id))
+  if (goneTaskIds.length > 0) throw createdGone({ taskIds, goneTaskIds })
+  return tasks
 }
 
 /** Writes tasks with what they wait for. False when another request with the key was first. */
@@ -86,18 +89,7 @@ async function write(
   await insertTasks(
     query,
     planned.map((task) => ({
-      id: task.id,
-      accountId,
-      type: task.job.type,
-      description: task.request.description ?? null,
-      estimatedDurationSeconds: task.request.estimatedDurationSeconds ?? null,
-      expiredAt: task.request.expiredAt ?? null,
-      name: task.request.name ?? task.job.title,
-      status: 'Pending' as const,
-      parameters: task.parameters,
-      hasSecrets: Object.keys(task.secret).length > 0,
-      priority: task.request.priority ?? defaultPriority,
-      runnable: true,
+      ...newTaskOf(task, accountId),
       waitsFor: task.after.filter((id) => inside.has(id) || open.has(id)).length,
     })),
   )

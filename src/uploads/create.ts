@@ -9,7 +9,9 @@ import { insertUpload } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
 import { presentFile } from '../files/get.ts'
 import type { Pools } from '../files/pools.ts'
+import { type KeyedRequest, keepForRepetition } from '../tasks/idempotency.ts'
 import { newTaskId } from '../tasks/ids.ts'
+import { type CreatedUpload, earlierCreation } from './repeat.ts'
 import { uploadPriority, uploadType } from './upload-type.ts'
 
 export type UploadLimits = { defaultChunkSizeBytes: number; maxChunkSizeBytes: number; maxFileSizeBytes: number }
@@ -17,21 +19,38 @@ export type UploadLimits = { defaultChunkSizeBytes: number; maxChunkSizeBytes: n
 export type CreateDeps = { sql: Sql; signals: Pick<Signals, 'send'>; pools: Pools; limits: UploadLimits }
 
 /**
- * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool.
- * Throws POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL.
+ * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool. With an
+ * Idempotency-Key a repetition answers what the first one made, and of several at once one makes something.
+ * Throws POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL,
+ * IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
  */
 export async function createUpload(
+  deps: CreateDeps,
+  accountId: string,
+  request: CreateUploadRequest,
+  keyed: KeyedRequest | undefined,
+): Promise<CreateUploadResponse> {
+  const earlier = keyed && (await earlierCreation(deps.sql, keyed))
+  if (earlier) return earlier
+  const created = await create(deps, accountId, request, keyed)
+  if (created !== 'repetition') return created
+  // Another request with the key was first. What it made may be forgotten already, and then this one is a first one.
+  return createUpload(deps, accountId, request, keyed)
+}
+
+async function create(
   { sql, signals, pools, limits }: CreateDeps,
   accountId: string,
   request: CreateUploadRequest,
-): Promise<CreateUploadResponse> {
+  keyed: KeyedRequest | undefined,
+): Promise<CreateUploadResponse | 'repetition'> {
   refuseWhatCannotBe(request, limits)
   const poolId = request.poolId ?? pools.defaultId
   const storage = await pools.open(poolId)
   if (request.bundleId !== undefined && !(await ownsBundle(sql, { id: request.bundleId, accountId }))) {
     throw new AppError('BUNDLE_NOT_FOUND', 'There is no such bundle.', { details: { bundleId: request.bundleId } })
   }
-  const existing = await addExisting(sql, { accountId, poolId, request })
+  const existing = await addExisting(sql, { accountId, poolId, request, keyed })
   if (existing) return existing
 
   const taskId = newTaskId()
@@ -40,7 +59,15 @@ export async function createUpload(
   const sinkKey = await storage.createSink({ taskId, sizeBytes: request.fileSize, chunkSizeBytes })
   try {
     const plan = { taskId, accountId, poolId, sinkKey, chunkSizeBytes, chunksCount }
-    await transact(sql, (query) => record(query, plan, request))
+    const written = await transact(sql, async (query) => {
+      if (keyed && !(await keepForRepetition(query, keyed, { taskId } satisfies CreatedUpload))) return false
+      await record(query, plan, request)
+      return true
+    })
+    if (!written) {
+      await storage.removeSink(sinkKey, { id: taskId, epoch: 0 }, undefined).catch(() => {})
+      return 'repetition'
+    }
   } catch (error) {
     await storage.removeSink(sinkKey, { id: taskId, epoch: 0 }, undefined).catch(() => {})
     throw error
@@ -76,23 +103,34 @@ function planChunkSize(request: CreateUploadRequest, limits: UploadLimits): numb
   return asked >= least ? asked : Math.ceil(least / raisedStep) * raisedStep
 }
 
+type Existing = {
+  accountId: string
+  poolId: string
+  request: CreateUploadRequest
+  keyed: KeyedRequest | undefined
+}
+
 async function addExisting(
   sql: Sql,
-  { accountId, poolId, request }: { accountId: string; poolId: string; request: CreateUploadRequest },
-): Promise<CreateUploadResponse | undefined> {
+  { accountId, poolId, request, keyed }: Existing,
+): Promise<CreateUploadResponse | 'repetition' | undefined> {
   const sha256 = Buffer.from(request.hash, 'hex')
   const object = await findOwnObject(sql, { accountId, poolId, sha256, sizeBytes: request.fileSize })
   if (!object) return undefined
-  const file = await insertFile(sql, {
-    id: randomUUID(),
-    accountId,
-    objectId: object.objectId,
-    bundleId: request.bundleId ?? null,
-    name: request.fileName,
-    contentType: request.contentType,
-    expiredAt: request.expiredAt ?? null,
+  const id = randomUUID()
+  const file = await transact(sql, async (query) => {
+    if (keyed && !(await keepForRepetition(query, keyed, { fileId: id } satisfies CreatedUpload))) return undefined
+    return insertFile(query, {
+      id,
+      accountId,
+      objectId: object.objectId,
+      bundleId: request.bundleId ?? null,
+      name: request.fileName,
+      contentType: request.contentType,
+      expiredAt: request.expiredAt ?? null,
+    })
   })
-  return { fileExists: true, file: presentFile(file) }
+  return file ? { fileExists: true, file: presentFile(file) } : 'repetition'
 }
 
 type Plan = {

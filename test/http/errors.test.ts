@@ -65,7 +65,7 @@ describe('what is wrong is answered in one shape', () => {
       ]) {
         expectRefusal(await client.call('POST', path), 404, 'ROUTE_NOT_FOUND')
       }
-      expectRefusal(await client.call('PATCH', chunkPath('0')), 404, 'ROUTE_NOT_FOUND')
+      expectRefusal(await client.call('PATCH', chunkPath('0')), 405, 'METHOD_NOT_ALLOWED')
     })
 
     it('percent signs that encode nothing are 400', async () => {

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Answer, TestClient } from '../support/client.ts'
 import { expectRefusal } from '../support/refusal.ts'
@@ -44,6 +43,8 @@ describe('tasks over HTTP', () => {
       errorMessage: null,
       attempts: 1,
       waitsFor: 0,
+      scheduleId: null,
+      scheduledFor: null,
       startedAt: expect.any(String),
       completedAt: expect.any(String),
       lastActivity: expect.any(String),
@@ -212,32 +213,5 @@ describe('tasks over HTTP', () => {
     )
     expectRefusal(await client.call('GET', '/api/tasks/1'), 404, 'TASK_NOT_FOUND')
     expect(await showTask(client, taskId)).toMatchObject({ taskId, priority: 50 })
-  })
-
-  it('answers a repeated Idempotency-Key with the same task, and refuses it for another body', async () => {
-    const key = { 'idempotency-key': randomUUID() }
-    const body = { type: 'Echo', name: 'once' }
-    const first = await post('', body, key)
-    const again = await post('', body, key)
-    expect([first.status, again.status]).toEqual([201, 201])
-    expect(again.body['taskId']).toBe(first.body['taskId'])
-    expectRefusal(await post('', { ...body, name: 'twice' }, key), 422, 'IDEMPOTENCY_KEY_REUSED')
-    expectRefusal(await post('/batch', { tasks: [body] }, key), 422, 'IDEMPOTENCY_KEY_REUSED')
-    expect(errorsOf(await post('', body, { 'idempotency-key': 'a b' }))).toMatchObject([{ field: 'Idempotency-Key' }])
-    const stranger = await stage.client()
-    const theirs = await stranger.call('POST', '/api/tasks', { body, headers: key })
-    expect(theirs.body['taskId']).not.toBe(first.body['taskId'])
-  })
-
-  it('makes one task of twenty requests at once with the same key', async () => {
-    const other = await stage.client()
-    const headers = { 'idempotency-key': randomUUID() }
-    const body = { type: 'Echo', name: 'once' }
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, () => other.call('POST', '/api/tasks', { body, headers })),
-    )
-    expect(new Set(answers.map((answer) => answer.status))).toEqual(new Set([201]))
-    expect(new Set(answers.map((answer) => answer.body['taskId'])).size).toBe(1)
-    expect((await other.call('GET', '/api/tasks')).headers.get('x-total')).toBe('1')
   })
 })

@@ -9,3 +9,9 @@ export function expectRefusal(answer: Answer, status: number, code: string): voi
   expect(answer.headers.get('x-powered-by')).toBeNull()
   expect(JSON.stringify(answer.body)).not.toMatch(/node_modules|\.ts:|\.js:|\n +at /)
 }
+
+/** What a VALIDATION_FAILED says of each field. */
+export function errorsOf(answer: Answer): unknown {
+  expectRefusal(answer, 400, 'VALIDATION_FAILED')
+  return Object.fromEntries(Object.entries(answer.body['details'] ?? {}))['errors']
+}

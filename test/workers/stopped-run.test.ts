@@ -41,6 +41,17 @@ describe('a run that must stop', () => {
     expect(await ledger.task(taskId)).toMatchObject({ status: 'InProgress', epoch: 2 })
   })
 
+  it('lets go of a task that was paused just as the run failed, so that it can be resumed at once', async () => {
+    const taskId = await ledger.addTask()
+    await deliver(taskId, async () => {
+      await pauseTask(ledger.sql, taskId)
+      throw new Error('fails for a reason of its own')
+    })
+    const paused = { status: 'Paused', leaseExpiresAt: null, claimedBy: null, runnable: false }
+    expect(await ledger.task(taskId)).toMatchObject(paused)
+    expect(await ledger.eventTypes(taskId)).toEqual(['task.created', 'task.started'])
+  })
+
   it('gives the task back at once when the worker shuts down', async () => {
     const taskId = await ledger.addTask()
     const shutdown = new AbortController()

@@ -11,6 +11,7 @@ import {
   primaryKey,
   smallint,
   text,
+  uniqueIndex,
   uuid,
 } from 'drizzle-orm/pg-core'
 import { moment, xid8 } from './columns.ts'
@@ -60,6 +61,9 @@ export const tasks = pgTable(
     claimedBy: text('claimed_by'),
     leaseExpiresAt: moment('lease_expires_at'),
     lastSeq: integer('last_seq').notNull().default(0),
+    /** The schedule that made it, also when that is gone; and the tick it stands for, none when it was run by hand. */
+    scheduleId: uuid('schedule_id'),
+    scheduledFor: moment('scheduled_for'),
     startedAt: moment('started_at'),
     completedAt: moment('completed_at'),
     expiredAt: moment('expired_at'),
@@ -87,6 +91,10 @@ export const tasks = pgTable(
     index('tasks_ended').on(table.completedAt).where(sql`completed_at is not null`),
     index('tasks_account').on(table.accountId, table.lastActivity),
     index('tasks_account_type').on(table.accountId, table.type, table.lastActivity),
+    uniqueIndex('tasks_tick').on(table.scheduleId, table.scheduledFor).where(sql`schedule_id is not null`),
+    index('tasks_of_schedule_open')
+      .on(table.scheduleId)
+      .where(sql`schedule_id is not null and status in ('Pending', 'InProgress', 'Paused')`),
     index('tasks_account_status').on(table.accountId, table.status, table.lastActivity),
   ],
 )
