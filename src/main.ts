@@ -1,3 +1,4 @@
+import { onThisThread } from './age/threads.ts'
 import { createSealer } from './auth/seal.ts'
 import { verifyToken } from './auth/token.ts'
 import { loadConfig } from './config.ts'
@@ -37,7 +38,10 @@ runMain(async (env) => {
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)
-  const registry = registerJobs([...builtInJobs({ sql, pools, log: scope('uploads') }), ...custom])
+  const registry = registerJobs([
+    ...builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread() }),
+    ...custom,
+  ])
   const plans = createPlanCache(sql, config.uploads.cacheDurationMs)
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
   const authenticate = (token: string | undefined) => verifyToken(config.authJwtSecret, token)

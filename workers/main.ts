@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
+import { openCryptThreads } from '../src/age/threads.ts'
 import { createSealer } from '../src/auth/seal.ts'
 import { loadConfig } from '../src/config.ts'
 import { bands } from '../src/contract/task.ts'
@@ -38,8 +39,9 @@ runMain(async (env, args) => {
   const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
+  const crypt = openCryptThreads(Math.min(4, availableParallelism()))
   const custom = await loadTaskModules(config.tasks.modules)
-  const registry = registerJobs([...builtInJobs({ sql, pools, log: scope('uploads') }), ...custom])
+  const registry = registerJobs([...builtInJobs({ sql, pools, log: scope('uploads'), crypt }), ...custom])
   const shutdown = new AbortController()
   const sealer = createSealer(config.secretsKeys)
   const verbs = { sql, signals, registry, sealer, dispatcher, pools, engine, log: scope('tasks') }
@@ -67,6 +69,7 @@ runMain(async (env, args) => {
     await atMost(500, Promise.all([maintenance.close(), dispatcher.idle()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))
+    await atMost(500, crypt.close())
     await database.close(1)
     log.info('stopped')
   }

@@ -6,7 +6,7 @@ import { chunkBytes, sealedChunkBytes, tagBytes } from './sizes.ts'
 // its bytes; plaintext to be sealed lies where its sealed chunk will, and plaintext that was opened lies end to end.
 
 /** Why a batch cannot be opened any further. */
-export type Fault = 'cut' | 'continued' | 'damaged' | 'damaged end'
+export type Fault = 'cut' | 'cut end' | 'continued' | 'damaged' | 'damaged end'
 
 export type Task = {
   kind: 'seal' | 'open'
@@ -68,7 +68,7 @@ function open(key: KeyObject, { firstChunk, bytes, lengthBytes, isLast }: Task):
  * A whole chunk is known by its tag also where it should not be: one that others should follow ends the file when that
  * was cut off between chunks, and a last one is followed by others when something was added. Its plaintext is as good as
  * that of any chunk before the fault. Cut off inside a chunk, nothing tells a file from a damaged one, unless not even a
- * tag is left.
+ * tag is left; a short chunk after good ones is called cut, because of many bytes few are in the last chunk.
  */
 function openOne(key: KeyObject, chunk: number, isFinal: boolean, sealed: Uint8Array): Opened {
   const opened = openChunk(key, chunk, isFinal, sealed)
@@ -77,7 +77,9 @@ function openOne(key: KeyObject, chunk: number, isFinal: boolean, sealed: Uint8A
   if (sealed.length < tagBytes) return { opened: nothing, fault: 'cut' }
   const whole = sealed.length === sealedChunkBytes ? openChunk(key, chunk, !isFinal, sealed) : undefined
   if (whole !== undefined) return { opened: whole, fault: isFinal ? 'cut' : 'continued' }
-  return { opened: nothing, fault: isFinal ? 'damaged end' : 'damaged' }
+  if (!isFinal) return { opened: nothing, fault: 'damaged' }
+  const isShort = chunk > 0 && sealed.length < sealedChunkBytes
+  return { opened: nothing, fault: isShort ? 'cut end' : 'damaged end' }
 }
 
 function openChunk(key: KeyObject, chunk: number, isFinal: boolean, sealed: Uint8Array): Buffer | undefined {

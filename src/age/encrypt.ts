@@ -16,7 +16,7 @@ export type EncryptOptions = {
    * has written a piece before it asks; not for a Node stream, which reads ahead.
    */
   lendsPieces?: boolean
-  /** The password's work: 2^18 takes about a second and 256 MiB. Less is for tests alone. */
+  /** The password's work: 2^18 takes about a second and 256 MiB. Less than `scryptLogN` is for tests alone. */
   scryptLogN?: number
 }
 
@@ -32,6 +32,11 @@ export type Encryption = {
   encrypt: (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>
 }
 
+/**
+ * The work of a password in jobs: 128 MiB, so that a job stays within 150 MB. The age command's own is 2^18.
+ */
+export const scryptLogN = 17
+
 const defaultLogN = 18
 
 /**
@@ -39,9 +44,9 @@ const defaultLogN = 18
  * recipients. Throws ENCRYPTION_KEYS_INVALID. Nothing of it can be saved: work that stopped begins anew with new keys.
  */
 export async function encryptTo(keys: EncryptionKeys, options: EncryptOptions = {}): Promise<Encryption> {
-  const { signal, workforce = onThisThread(), lendsPieces = false, scryptLogN = defaultLogN } = options
+  const { signal, workforce = onThisThread(), lendsPieces = false, scryptLogN: logN = defaultLogN } = options
   checkEncryptionKeys(keys)
-  const { header, fileKey } = await orAbort(writeHeader(keys, scryptLogN), signal)
+  const { header, fileKey } = await orAbort(writeHeader(keys, logN), signal)
   let isUsed = false
   return {
     header,

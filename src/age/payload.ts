@@ -70,6 +70,8 @@ function failure(fault: Fault): AppError {
       return new AppError('DECRYPT_TAMPERED', 'The file is damaged: something follows its end.')
     case 'damaged':
       return new AppError('DECRYPT_TAMPERED', 'The file is damaged: a part of it is not as it was written.')
+    case 'cut end':
+      return new AppError('DECRYPT_TRUNCATED', 'The file is cut off, or its last part is not as it was written.')
     case 'damaged end':
       return new AppError(
         'DECRYPT_TAMPERED',

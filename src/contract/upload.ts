@@ -18,7 +18,13 @@ export const createUploadRequest = z.strictObject({
   poolId: optional(z.uuid().toLowerCase()),
   bundleId: optional(z.uuid()),
   chunkSize: optional(z.int().min(1)),
-  encryptPassword: optional(z.string()),
+  encryptPassword: optional(
+    z
+      .string()
+      .min(1)
+      .max(1024)
+      .refine((password) => password.isWellFormed(), 'must be well-formed Unicode'),
+  ),
   expiredAt: optional(
     z.iso
       .datetime({ offset: true })

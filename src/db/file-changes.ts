@@ -76,6 +76,13 @@ export async function changeTags(
   return rows.map(({ id }) => id)
 }
 
+/** Removes files for good; their bytes go after the grace period when nobody else refers to them. */
+export async function removeFiles(query: Query, files: FileSet): Promise<void> {
+  const rows = await query<{ objectId: string }[]>`
+    delete from files where id in ${held(query, files, 'live')} returning object_id`
+  await orphanObjects(query, [...new Set(rows.map(({ objectId }) => objectId))])
+}
+
 /** Removes files that have lain in the trash for `trashMs`, or have expired. Answers how many. */
 export async function purgeFiles(query: Query, trashMs: number, limit: number): Promise<number> {
   const rows = await query<{ objectId: string }[]>`

@@ -25,7 +25,7 @@ export function isMeant(query: Query, { accountId, bundleId, contentType, name, 
 }
 
 /** A pattern with `*` and `?` as LIKE spells it. */
-export function likePattern(glob: string): string {
+function likePattern(glob: string): string {
   return glob
     .replace(/[\\%_]/g, '\\$&')
     .replaceAll('*', '%')

@@ -43,6 +43,17 @@ export async function* readSource(
   }
 }
 
+/** The same bytes; `onRead` is told of every piece. */
+export async function* counted(
+  pieces: AsyncIterable<Buffer>,
+  onRead: (countBytes: number) => void,
+): AsyncGenerator<Buffer> {
+  for await (const piece of pieces) {
+    onRead(piece.length)
+    yield piece
+  }
+}
+
 async function open(pools: OutputDeps['pools'], file: StoredObject | undefined, range: ByteRange) {
   if (!file) return undefined
   return (await pools.open(file.poolId)).read(file.objectKey, range)

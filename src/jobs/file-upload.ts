@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { Workforce } from '../age/threads.ts'
 import { closeUpload } from '../db/uploads.ts'
 import { defineJob, type Job } from '../tasks/define-job.ts'
 import type { ClearDeps } from '../uploads/clear.ts'
@@ -7,18 +8,22 @@ import { refuseUploadRetry, uploadStopped, uploadWantsWorker } from '../uploads/
 import { uploadType } from '../uploads/upload-type.ts'
 
 /** Finishing an upload whose chunks are all there. */
-export function fileUpload(deps: ClearDeps): Job {
+export function fileUpload(deps: ClearDeps & { crypt: Workforce }): Job {
   return defineJob({
     type: uploadType,
     title: 'Upload',
-    parameters: z.object({ fileName: z.string(), fileSize: z.number() }),
+    parameters: z.object({ fileName: z.string(), fileSize: z.number(), encryptPassword: z.string().optional() }),
+    secrets: ['encryptPassword'],
     results: z.object({ fileId: z.uuid() }),
     maxAttempts: 10,
     isSubmittable: false,
-    run: (_parameters, context) => finishUpload(deps.pools, context),
-    failed: async (query, { taskId, parameters, failedAt, errorMessage }) => {
+    run: ({ encryptPassword: password }, context) => finishUpload(deps, context, password),
+    failed: async (query, { taskId, parameters: { fileName, fileSize }, failedAt, errorMessage }) => {
       await closeUpload(query, taskId, undefined)
-      return { type: 'upload.failed', data: { taskId, ...parameters, failedAt: failedAt.toISOString(), errorMessage } }
+      return {
+        type: 'upload.failed',
+        data: { taskId, fileName, fileSize, failedAt: failedAt.toISOString(), errorMessage },
+      }
     },
     stopped: (query, task) => uploadStopped(deps, query, task),
     wantsWorker: uploadWantsWorker,

@@ -1,11 +1,21 @@
+import type { Workforce } from '../age/threads.ts'
 import type { Job } from '../tasks/define-job.ts'
 import type { ClearDeps } from '../uploads/clear.ts'
 import { bulkOperation } from './bulk-operation.ts'
+import { fileDecrypt } from './file-decrypt.ts'
+import { fileEncrypt } from './file-encrypt.ts'
 import { fileMove } from './file-move.ts'
 import { fileUpload } from './file-upload.ts'
 import { storageMigration } from './storage-migration.ts'
 
 /** Every task type that comes with Longshore. */
-export function builtInJobs(deps: ClearDeps): readonly Job[] {
-  return [bulkOperation(deps), fileMove(deps), fileUpload(deps), storageMigration(deps)]
+export function builtInJobs(deps: ClearDeps & { crypt: Workforce }): readonly Job[] {
+  return [
+    bulkOperation(deps),
+    fileDecrypt(deps),
+    fileEncrypt(deps),
+    fileMove(deps),
+    fileUpload(deps),
+    storageMigration(deps),
+  ]
 }

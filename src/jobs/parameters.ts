@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Query } from '../db/connect.ts'
 import { ownsBundle } from '../db/pools.ts'
+import { AppError } from '../errors.ts'
 import { Permanent } from '../tasks/define-job.ts'
 
 const mostFiles = 10_000
@@ -25,6 +26,22 @@ export const fileFilter = z.strictObject({
   name: z.string().min(1).max(255).optional(),
   olderThanDays: z.number().min(0).max(36_500).optional(),
 })
+
+const problems = z.object({ errors: z.array(z.object({ field: z.string(), message: z.string() })) })
+
+/** Has a check that throws an AppError with `details.errors` speak as a schema does. */
+export function fits<Given>(check: (given: Given) => void) {
+  return (given: Given, context: z.RefinementCtx): void => {
+    try {
+      check(given)
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error
+      for (const { field, message } of problems.parse(error.details).errors) {
+        context.addIssue({ code: 'custom', path: field.split('.'), message })
+      }
+    }
+  }
+}
 
 /** Throws Permanent BUNDLE_NOT_FOUND when the account has no such bundle. */
 export async function requireBundle(query: Query, bundle: { id: string; accountId: string }): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Sealer } from '../auth/seal.ts'
 import { type CreateUploadRequest, type CreateUploadResponse, maxChunks } from '../contract/upload.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import { findOwnObject, insertFile } from '../db/files.ts'
@@ -10,13 +11,20 @@ import { AppError } from '../errors.ts'
 import { presentFile } from '../files/get.ts'
 import type { Pools } from '../files/pools.ts'
 import { type KeyedRequest, keepForRepetition } from '../tasks/idempotency.ts'
+import { keepSecrets } from '../tasks/secrets.ts'
 import { newTaskId } from '../tasks/ids.ts'
 import { type CreatedUpload, earlierCreation } from './repeat.ts'
 import { uploadPriority, uploadType } from './upload-type.ts'
 
 export type UploadLimits = { defaultChunkSizeBytes: number; maxChunkSizeBytes: number; maxFileSizeBytes: number }
 
-export type CreateDeps = { sql: Sql; signals: Pick<Signals, 'send'>; pools: Pools; limits: UploadLimits }
+export type CreateDeps = {
+  sql: Sql
+  signals: Pick<Signals, 'send'>
+  pools: Pools
+  sealer: Sealer | undefined
+  limits: UploadLimits
+}
 
 /**
  * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool. With an
@@ -39,7 +47,7 @@ export async function createUpload(
 }
 
 async function create(
-  { sql, signals, pools, limits }: CreateDeps,
+  { sql, signals, pools, sealer, limits }: CreateDeps,
   accountId: string,
   request: CreateUploadRequest,
   keyed: KeyedRequest | undefined,
@@ -50,7 +58,9 @@ async function create(
   if (request.bundleId !== undefined && !(await ownsBundle(sql, { id: request.bundleId, accountId }))) {
     throw new AppError('BUNDLE_NOT_FOUND', 'There is no such bundle.', { details: { bundleId: request.bundleId } })
   }
-  const existing = await addExisting(sql, { accountId, poolId, request, keyed })
+  // What is to be encrypted shares its bytes with nothing.
+  const isShared = request.encryptPassword === undefined
+  const existing = isShared ? await addExisting(sql, { accountId, poolId, request, keyed }) : undefined
   if (existing) return existing
 
   const taskId = newTaskId()
@@ -62,6 +72,8 @@ async function create(
     const written = await transact(sql, async (query) => {
       if (keyed && !(await keepForRepetition(query, keyed, { taskId } satisfies CreatedUpload))) return false
       await record(query, plan, request)
+      const { encryptPassword } = request
+      if (encryptPassword !== undefined) await keepSecrets(query, sealer, taskId, { encryptPassword })
       return true
     })
     if (!written) {
@@ -77,11 +89,6 @@ async function create(
 }
 
 function refuseWhatCannotBe(request: CreateUploadRequest, limits: UploadLimits): void {
-  if (request.encryptPassword !== undefined) {
-    throw new AppError('SECRETS_UNAVAILABLE', 'This server does not encrypt uploads yet; leave encryptPassword out.', {
-      details: { field: 'encryptPassword' },
-    })
-  }
   if (request.fileSize > limits.maxFileSizeBytes) {
     throw new AppError('FILE_TOO_LARGE', `The file is larger than ${limits.maxFileSizeBytes} bytes.`, {
       details: { field: 'fileSize', fileSize: request.fileSize, maxFileSize: limits.maxFileSizeBytes },
@@ -151,6 +158,7 @@ async function record(query: Query, plan: Plan, request: CreateUploadRequest): P
       name: request.fileName,
       status: 'InProgress',
       parameters: { fileName: request.fileName, fileSize: request.fileSize },
+      hasSecrets: request.encryptPassword !== undefined,
       priority: uploadPriority,
       runnable: false,
     },

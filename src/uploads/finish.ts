@@ -1,8 +1,12 @@
 import { createHash, randomUUID } from 'node:crypto'
+import { encryptTo, scryptLogN } from '../age/encrypt.ts'
+import type { Workforce } from '../age/threads.ts'
 import { listChecksums } from '../db/chunks.ts'
 import type { Query, Sql } from '../db/connect.ts'
 import { insertFile, insertObject } from '../db/files.ts'
 import { closeUpload, findUpload, reopenChunks, type UploadRow } from '../db/uploads.ts'
+import { unknownType } from '../files/content-type.ts'
+import { TaskOutputs } from '../files/outputs.ts'
 import type { Pools } from '../files/pools.ts'
 import type { SealedSink } from '../storage/contract.ts'
 import { type JobContext, type JobOutcome, Permanent, StopReason } from '../tasks/define-job.ts'
@@ -10,14 +14,20 @@ import { loadChecksum } from './checksum.ts'
 import { clearSink } from './clear.ts'
 
 export type FinishedUpload = { fileId: string }
+export type FinishDeps = { pools: Pools; crypt: Workforce }
 
 /**
  * Turns an upload whose chunks are all there into a file: reads every byte back, checks the SHA-256 against the declared
  * one, makes the bytes durable, and commits object and file with the task's end. Damaged chunks, found by their own
  * checksums, are opened again and the task is parked; when every chunk is sound the declared hash was wrong and the
- * task fails for good. May be repeated by a later claim at any point.
+ * task fails for good. With a password the file is an age file of the bytes. May be repeated by a later claim at any point.
  */
-export async function finishUpload(pools: Pools, context: JobContext): Promise<JobOutcome<FinishedUpload>> {
+export async function finishUpload(
+  deps: FinishDeps,
+  context: JobContext,
+  password: string | undefined,
+): Promise<JobOutcome<FinishedUpload>> {
+  const { pools } = deps
   const { sql, taskId, accountId, epoch, signal, log } = context
   const upload = await findUpload(sql, { taskId, accountId })
   if (!upload) throw new StopReason('lost')
@@ -26,6 +36,7 @@ export async function finishUpload(pools: Pools, context: JobContext): Promise<J
     const sealed = await storage.sealSink(upload.sinkKey, { id: taskId, epoch }, { fresh: upload.tainted, signal })
     const sha256 = await hash(sealed, upload.fileSizeBytes, signal)
     if (!sha256.equals(upload.declaredSha256)) return await mend(sql, upload, sealed, signal)
+    if (password !== undefined) return await encryptUpload(deps, { upload, sealed, password }, context)
     const { key } = await sealed.publish()
     const file = { id: randomUUID(), objectId: randomUUID(), key, sha256 }
     return {
@@ -41,6 +52,43 @@ export async function finishUpload(pools: Pools, context: JobContext): Promise<J
       await clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: null })
     }
     throw error
+  }
+}
+
+/** Makes an age file of the bytes that were uploaded, which is all that stays of them. */
+async function encryptUpload(
+  { pools, crypt }: FinishDeps,
+  { upload, sealed, password }: { upload: UploadRow; sealed: SealedSink; password: string },
+  context: JobContext,
+): Promise<JobOutcome<FinishedUpload>> {
+  const { sql, epoch, signal, log } = context
+  const outputs = await TaskOutputs.open({ sql, pools }, context)
+  const slot = upload.taskId
+  if (!outputs.finished(slot)) {
+    const output = await outputs.begin({ slot, poolId: upload.poolId })
+    const { encrypt } = await encryptTo({ password }, { signal, workforce: crypt, lendsPieces: true, scryptLogN })
+    const plaintext = sealed.read({ startBytes: 0, lengthBytes: upload.fileSizeBytes }, signal)
+    for await (const piece of encrypt(plaintext)) await output.write(piece)
+    await output.finish()
+  }
+  const fileId = randomUUID()
+  const file = {
+    slot,
+    fileId,
+    name: `${upload.fileName}.age`,
+    contentType: unknownType,
+    bundleId: upload.bundleId,
+    expiredAt: upload.fileExpiredAt,
+  }
+  return {
+    kind: 'completed',
+    results: { fileId },
+    commit: async (query) => {
+      await outputs.commit(query, [file])
+      await closeUpload(query, upload.taskId, fileId)
+    },
+    after: () => clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: null }),
+    event: (endedAt) => completedEvent(upload, fileId, endedAt),
   }
 }
 

@@ -54,14 +54,14 @@ export async function startSystem({
     startApi: async (port = 0) => {
       const api = startProcess({ file: 'src/main.js', env: { ...settings, PORT: String(port) } })
       system.apis.push(api)
-      const { url } = await api.waitForLog((line) => line['msg'] === 'listening', 20_000)
+      const { url } = await api.waitForLog((line) => line['msg'] === 'listening', 60_000)
       system.urls.push(String(url))
       return { url: String(url), process: api }
     },
     startWorker: async () => {
       const worker = startProcess({ file: 'workers/main.js', env: settings })
       system.workers.push(worker)
-      await worker.waitForLog((line) => line['msg'] === 'working', 20_000)
+      await worker.waitForLog((line) => line['msg'] === 'working', 60_000)
       return worker
     },
     stop: async () => {
