@@ -28,7 +28,13 @@ describe('the settings', () => {
       redisUrl: undefined,
       queuePrefix: 'longshore',
       authJwtSecret: needed.AUTH_JWT_SECRET,
-      storage: { uploadsPath: undefined, defaultPoolId: '550e8400-e29b-41d4-a716-446655440000' },
+      secretsKeys: [],
+      storage: {
+        uploadsPath: undefined,
+        defaultPoolId: '550e8400-e29b-41d4-a716-446655440000',
+        orphanGraceMs: 3_600_000,
+        trashRetentionMs: 7 * 24 * 3_600_000,
+      },
       uploads: {
         defaultChunkSizeBytes: 5 * 1024 * 1024,
         maxChunkSizeBytes: 16 * 1024 * 1024,

@@ -17,6 +17,7 @@ describe('a schedule that is wrong', () => {
   afterAll(() => stage.close())
 
   const long = 'x'.repeat(201)
+  const everybody = { sourcePoolId: randomUUID(), targetPoolId: randomUUID(), allAccounts: true }
   const past = '2001-01-01T00:00:00Z'
   const cases: [string[], Record<string, unknown>][] = [
     [['cron'], { cron: undefined }],
@@ -61,6 +62,11 @@ describe('a schedule that is wrong', () => {
       ['task.parameters'],
       { task: { type: 'Echo', parameters: { value: { $result: { taskId: randomUUID(), path: 'a' } } } } },
     ],
+    [
+      ['task.parameters.password'],
+      { task: { type: 'Secretive', parameters: { password: 'hunter2-hunter2', hint: 'h' } } },
+    ],
+    [['task.parameters'], { task: { type: 'StorageMigration', parameters: everybody } }],
     [['nextRunAt'], { nextRunAt: past }],
   ]
   it.each(cases)('is refused by %j: %j', async (fields, wrong) => {
