@@ -24,10 +24,12 @@ async function main(): Promise<number> {
   process.stdout.write(
     `seed ${seed} (${rounds} rounds, ${tasks} tasks, the queue in ${engine}; repeat it with --seed ${seed})\n`,
   )
-  const say = (line: string): void => void process.stderr.write(`${line}\n`)
+  const say = (line: string): void => {
+    process.stderr.write(`${(performance.now() / 1000).toFixed(1).padStart(7)} s  ${line}\n`)
+  }
   const findings = await runChaos({ ...options, stop: stopSignals().stop, say })
   process.stdout.write(`${describeFindings(findings)}\n`)
-  return findings.every((finding) => finding.held) ? 0 : 1
+  return findings.every((finding) => finding.held !== false) ? 0 : 1
 }
 
 try {

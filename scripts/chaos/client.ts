@@ -6,7 +6,7 @@ import type { Random } from './random.ts'
 import type { Stack } from './stack.ts'
 import { pause } from './wait.ts'
 
-export type Wish = { workMs: number; priority: number }
+export type Wish = { workMs: number; priority: number; gate?: string }
 
 /** What clients have learnt: a task counts as acknowledged once a 201 with its id has arrived. */
 export type Tally = { acknowledged: Set<string>; requests: number; repeated: number }
@@ -86,7 +86,7 @@ async function answered(url: string, request: RequestInit, signal: AbortSignal):
 }
 
 function requestFor(wishes: readonly Wish[]): { path: string; body: unknown } {
-  const tasks = wishes.map(({ workMs, priority }) => ({ type: 'ChaosAppend', parameters: { workMs }, priority }))
+  const tasks = wishes.map(({ priority, ...parameters }) => ({ type: 'ChaosAppend', parameters, priority }))
   return tasks.length === 1 ? { path: '/api/tasks', body: tasks[0] } : { path: '/api/tasks/batch', body: { tasks } }
 }
 

@@ -5,7 +5,7 @@ import { pause, until } from './wait.ts'
 
 const limitMs = 5000
 /** So many tasks of priority 100 are kept waiting all the time: more than are admitted to the queue at once. */
-const floodDepth = 1000
+const floodDepth = 800
 
 /** Keeps work of the highest priority waiting without end, and times how soon single tasks of priority 0 start. */
 export async function runUnderFlood(scene: Scene, probes: number): Promise<Finding> {

@@ -20,8 +20,8 @@ Starts the whole product on loopback in a temporary folder, breaks it by a rando
 
   --seed <number>            the schedule's seed; a run prints its own, and the same seed repeats its schedule
   --rounds <1-1000>          rounds of faults (20; 3 with --brief)
-  --tasks <100-1000000>      tasks created during the rounds (5000; 600 with --brief)
-  --kills <1-1000>           worker kills that are timed (50; 3 with --brief)
+  --tasks <100-1000000>      tasks created during the rounds (5000; 300 with --brief)
+  --kills <1-1000>           worker kills that are timed (50; 2 with --brief)
   --engine <redis|postgres>  where jobs wait (redis)
   --brief                    everything once, in less than a minute
   --keep                     keep the logs of all processes
@@ -38,8 +38,8 @@ export function readOptions(args: readonly string[], newSeed: () => number): Cha
   return {
     seed: whole('seed', values.seed, { low: 0, high: 2 ** 32 - 1, otherwise: newSeed() }),
     rounds: whole('rounds', values.rounds, { low: 1, high: 1000, otherwise: brief ? 3 : 20 }),
-    tasks: whole('tasks', values.tasks, { low: 100, high: 1_000_000, otherwise: brief ? 600 : 5000 }),
-    kills: whole('kills', values.kills, { low: 1, high: 1000, otherwise: brief ? 3 : 50 }),
+    tasks: whole('tasks', values.tasks, { low: 100, high: 1_000_000, otherwise: brief ? 300 : 5000 }),
+    kills: whole('kills', values.kills, { low: 1, high: 1000, otherwise: brief ? 2 : 50 }),
     engine,
     brief,
     keep,

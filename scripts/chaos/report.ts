@@ -25,9 +25,10 @@ function none(promise: string, wrong: readonly Wrong[], of: string): Finding {
 export function describeFindings(findings: readonly Finding[]): string {
   const lines = findings.map(
     ({ promise, target, measured, held }) =>
-      `${held ? 'held  ' : 'BROKEN'} ${promise}: ${measured}\n         promised: ${target}`,
+      `${held === undefined ? 'told  ' : held ? 'held  ' : 'BROKEN'} ${promise}: ${measured}\n       promised: ${target}`,
   )
-  const broken = findings.filter((finding) => !finding.held).length
-  const verdict = broken === 0 ? `all ${findings.length} promises held` : `${broken} of ${findings.length} did not hold`
+  const judged = findings.filter((finding) => finding.held !== undefined)
+  const broken = judged.filter((finding) => finding.held === false).length
+  const verdict = broken === 0 ? `all ${judged.length} promises held` : `${broken} of ${judged.length} did not hold`
   return [...lines, verdict].join('\n')
 }

@@ -23,6 +23,7 @@ export async function runRounds(scene: Scene, rounds: readonly Round[], tasks: n
       ...round.faults.map((fault) => strike(scene, fault)),
     ])
   }
+  scene.say('all faults are over; waiting for what is left')
   await untilAtRest(scene)
 }
 

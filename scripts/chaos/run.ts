@@ -58,15 +58,15 @@ function parts({ seed, rounds, tasks, kills, engine, brief }: ChaosOptions): Par
   const withoutRedis: Part = {
     name: 'without Redis',
     run: async (scene) =>
-      scene.stack.redis ? [await createWithoutRedis(scene, scene.stack.redis, brief ? 30 : 100)] : [],
+      scene.stack.redis ? [await createWithoutRedis(scene, scene.stack.redis, brief ? 20 : 100)] : [],
   }
   return [
     { name: 'rounds of faults', run: (scene) => runRounds(scene, plan, tasks).then(() => []) },
     { name: 'worker kills', run: async (scene) => [await killWorkers(scene, kills)] },
     withoutRedis,
-    { name: 'wiped engine', run: (scene) => wipeEngine(scene, brief ? 2 : 10) },
-    { name: 'fair turns', run: async (scene) => [await queueBehind(scene, brief ? 2000 : 20_000)] },
-    { name: 'flood', run: async (scene) => [await runUnderFlood(scene, brief ? 5 : 30)] },
+    { name: 'wiped engine', run: (scene) => wipeEngine(scene, brief ? 1 : 10, brief) },
+    { name: 'fair turns', run: async (scene) => [await queueBehind(scene, brief ? 500 : 20_000)] },
+    { name: 'flood', run: async (scene) => [await runUnderFlood(scene, brief ? 3 : 30)] },
     { name: 'every task', run: readAll },
   ]
 }

@@ -20,5 +20,6 @@ export type Finding = {
   promise: string
   target: string
   measured: string
-  held: boolean
+  /** Undefined: it was measured, and is not judged. */
+  held: boolean | undefined
 }

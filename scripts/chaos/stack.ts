@@ -68,7 +68,7 @@ async function assemble({ engine: kind, signal, keep, say }: StackOptions, undo:
   await migrate(postgres.databaseUrl)
   const database = openDatabase(postgres.databaseUrl, { name: 'chaos', maxConnections: 4 })
   undo.push(() => database.close())
-  await makeEffects(database)
+  await makeTables(database)
   const secret = randomBytes(32).toString('hex')
   const ownEnds: string[] = []
   const env = settings({ databaseUrl: postgres.databaseUrl, redisUrl: redis?.redisUrl, folder, secret })
@@ -106,9 +106,10 @@ function settings(of: { databaseUrl: string; redisUrl: string | undefined; folde
 
 const queuePrefix = 'chaos'
 
-/** Without a key of any kind: an id may come twice, and that is what is looked for. */
-async function makeEffects({ sql }: Database): Promise<void> {
+/** What the tasks use. The effects have no key of any kind: an id may come twice, and that is what is looked for. */
+async function makeTables({ sql }: Database): Promise<void> {
   await sql`create table chaos_effects (task_id uuid not null, epoch int not null)`
+  await sql`create table chaos_gates (name text primary key)`
 }
 
 function openView(postgres: OwnPostgres, redis: OwnRedis | undefined): Promise<Engine> {

@@ -1,19 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
+import type { Sql } from '../../src/db/connect.ts'
 import { defineJob } from '../../src/tasks/define-job.ts'
 
 /**
- * Works for `workMs` and appends its id to a table in the final transaction. The table takes an id twice, so that an
- * effect which was applied twice can be seen.
+ * Works for `workMs`, or until the gate it is told of is open, and appends its id to a table in the final transaction. The
+ * table takes an id twice, so that an effect which was applied twice can be seen.
  */
 const append = defineJob({
   type: 'ChaosAppend',
-  parameters: z.strictObject({ workMs: z.int().min(0) }),
+  parameters: z.strictObject({ workMs: z.int().min(0), gate: z.string().optional() }),
   results: z.object({ epoch: z.int() }),
   // A task is given up when its worker dies at every attempt; here many do, and none of them because of it.
   maxAttempts: 50,
-  async run({ workMs }, { taskId, epoch, signal }) {
+  async run({ workMs, gate }, { taskId, epoch, signal, sql }) {
     if (workMs > 0) await delay(workMs, undefined, { signal })
+    while (gate !== undefined && (await isClosed(sql, gate))) await delay(200, undefined, { signal })
     return {
       kind: 'completed',
       results: { epoch },
@@ -23,5 +25,11 @@ const append = defineJob({
     }
   },
 })
+
+/** A gate is closed as long as its row is there. */
+async function isClosed(sql: Sql, gate: string): Promise<boolean> {
+  const rows = await sql`select 1 from chaos_gates where name = ${gate}`
+  return rows.length > 0
+}
 
 export const jobs = [append]

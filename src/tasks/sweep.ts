@@ -7,6 +7,9 @@ import { type ControlDeps, expire } from './control.ts'
 /** A delivery is looked up in the engine once it has waited so long without a claim. */
 const unclaimedAgeMs = 2000
 const lookUpsAtOnce = 2048
+/** A wiped engine holds nothing, which a few deliveries tell as well as all, and so sooner at little cost. */
+const sampledAgeMs = 1000
+const sampleSize = 16
 const batch = 500
 
 /** Has the tasks of dead workers delivered again. Safe when several processes do it at once. Answers how many. */
@@ -15,12 +18,20 @@ export async function sweepLeases(sql: Sql): Promise<number> {
 }
 
 /** Has the deliveries that the engine lost (a flush, a failover) admitted again. Answers how many. */
-export async function sweepLostDeliveries(sql: Sql, engine: Engine): Promise<number> {
-  const unclaimed = await findUnclaimed(sql, unclaimedAgeMs, lookUpsAtOnce)
+export async function sweepLostDeliveries(sql: Sql, engine: Engine, ageMs = unclaimedAgeMs): Promise<number> {
+  const unclaimed = await findUnclaimed(sql, ageMs, lookUpsAtOnce)
   if (unclaimed.length === 0) return 0
   const held = await engine.holds(unclaimed)
   const lost = unclaimed.filter((_, index) => held[index] === false)
   return lost.length === 0 ? 0 : transact(sql, (query) => readmitLost(query, lost))
+}
+
+/** The same, and sooner, when the engine seems to have lost everything. Answers how many. */
+export async function sweepWipedEngine(sql: Sql, engine: Engine): Promise<number> {
+  const sample = await findUnclaimed(sql, sampledAgeMs, sampleSize)
+  if (sample.length === 0) return 0
+  const held = await engine.holds(sample)
+  return held.includes(true) ? 0 : sweepLostDeliveries(sql, engine, sampledAgeMs)
 }
 
 /** Takes accounts off the rings that have nothing waiting. Answers how many. */

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
 import { createDispatcher, type Dispatcher } from '../../src/tasks/dispatch.ts'
-import { sweepLeases, sweepLostDeliveries } from '../../src/tasks/sweep.ts'
+import { sweepLeases, sweepLostDeliveries, sweepWipedEngine } from '../../src/tasks/sweep.ts'
 import { type Ledger, openLedger, silent } from '../support/ledger.ts'
 
 describe('delivering tasks', () => {
@@ -77,6 +77,20 @@ describe('delivering tasks', () => {
     working.admit()
     await working.idle()
     expect(await holds(job(taskId, 1))).toBe(true)
+  })
+
+  it('notices sooner that the engine lost everything than that it lost some', async () => {
+    const own = await openEngine({ redisUrl: undefined, databaseUrl: ledger.databaseUrl, prefix: 'wiped' }, silent)
+    onTestFinished(() => own.close())
+    const ids = await ledger.addTasks(40)
+    const deliveries = await ledger.admit()
+    await ledger.sql`update tasks set admitted_at = now() - interval '1.5 seconds' where id = any(${ids})`
+    await own.add(deliveries.slice(0, 1))
+    expect(await sweepWipedEngine(ledger.sql, own)).toBe(0)
+    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(40)
+    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(0)
+    await ledger.admit()
+    await claimAdmitted(ids)
   })
 
   it('does not take a task for lost that a worker holds', async () => {
