@@ -15,7 +15,7 @@ const append = defineJob({
   maxAttempts: 50,
   async run({ workMs, gate }, { taskId, epoch, signal, sql }) {
     if (workMs > 0) await delay(workMs, undefined, { signal })
-    while (gate !== undefined && (await isClosed(sql, gate))) await delay(200, undefined, { signal })
+    if (gate !== undefined) await untilOpen(sql, gate, signal)
     return {
       kind: 'completed',
       results: { epoch },
@@ -27,9 +27,12 @@ const append = defineJob({
 })
 
 /** A gate is closed as long as its row is there. */
-async function isClosed(sql: Sql, gate: string): Promise<boolean> {
-  const rows = await sql`select 1 from chaos_gates where name = ${gate}`
-  return rows.length > 0
+async function untilOpen(sql: Sql, gate: string, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const rows = await sql`select 1 from chaos_gates where name = ${gate}`
+    if (rows.length === 0) return
+    await delay(200, undefined, { signal })
+  }
 }
 
 export const jobs = [append]
