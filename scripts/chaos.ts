@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto'
 import { explain } from '../src/launch/environment.ts'
 import { LaunchError } from '../src/launch/launch-error.ts'
 import { stopSignals } from '../src/launch/stop-signals.ts'
+import { isDroppedSocket } from '../src/process.ts'
 import { ChaosError } from './chaos/chaos-error.ts'
 import { type ChaosOptions, readOptions, usage } from './chaos/options.ts'
 import { describeFindings } from './chaos/report.ts'
@@ -27,9 +28,20 @@ async function main(): Promise<number> {
   const say = (line: string): void => {
     process.stderr.write(`${(performance.now() / 1000).toFixed(1).padStart(7)} s  ${line}\n`)
   }
-  const findings = await runChaos({ ...options, stop: stopSignals().stop, say })
+  const findings = await runChaos({ ...options, stop: AbortSignal.any([stopSignals().stop, accidents(say)]), say })
   process.stdout.write(`${describeFindings(findings)}\n`)
   return findings.every((finding) => finding.held !== false) ? 0 : 1
+}
+
+/** Fires on an error that nobody catches, so that what was started is ended all the same. */
+function accidents(say: (line: string) => void): AbortSignal {
+  const accident = new AbortController()
+  process.on('uncaughtException', (error) => {
+    if (isDroppedSocket(error)) return
+    say(explain(error))
+    accident.abort()
+  })
+  return accident.signal
 }
 
 try {

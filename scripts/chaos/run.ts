@@ -31,7 +31,9 @@ export async function runChaos(options: ChaosRun): Promise<Finding[]> {
   const limitMs = timeLimitMs(options)
   const limit = AbortSignal.timeout(limitMs)
   const signal = AbortSignal.any([options.stop, limit])
-  const stack = await startStack({ ...options, signal })
+  const stack = await startStack({ ...options, signal }).catch((error: unknown) => {
+    throw options.stop.aborted ? stopped(error) : error
+  })
   try {
     const tally: Tally = { acknowledged: new Set(), requests: 0, repeated: 0 }
     const random = seededRandom(options.seed)
@@ -40,7 +42,7 @@ export async function runChaos(options: ChaosRun): Promise<Finding[]> {
     const findings: Finding[] = []
     for (const part of parts(options)) {
       findings.push(...(await runPart(part, scene)))
-      if (options.stop.aborted) throw new ChaosError('stopped before it was done')
+      if (options.stop.aborted) throw stopped()
       if (limit.aborted) break
     }
     if (limit.aborted) return [...findings, await tooLate(stack, limitMs)]
@@ -53,17 +55,16 @@ export async function runChaos(options: ChaosRun): Promise<Finding[]> {
   }
 }
 
+function stopped(cause?: unknown): ChaosError {
+  return new ChaosError('stopped before it was done', { cause })
+}
+
 function parts({ seed, rounds, tasks, kills, engine, brief }: ChaosOptions): Part[] {
   const plan = planRounds({ seed, rounds, engine })
-  const withoutRedis: Part = {
-    name: 'without Redis',
-    run: async (scene) =>
-      scene.stack.redis ? [await createWithoutRedis(scene, scene.stack.redis, brief ? 20 : 100)] : [],
-  }
   return [
     { name: 'rounds of faults', run: (scene) => runRounds(scene, plan, tasks).then(() => []) },
     { name: 'worker kills', run: async (scene) => [await killWorkers(scene, kills)] },
-    withoutRedis,
+    { name: 'without Redis', run: async (scene) => [await createWithoutRedis(scene, brief ? 20 : 100)] },
     { name: 'wiped engine', run: (scene) => wipeEngine(scene, brief ? 1 : 10, brief) },
     { name: 'fair turns', run: async (scene) => [await queueBehind(scene, brief ? 500 : 20_000)] },
     { name: 'flood', run: async (scene) => [await runUnderFlood(scene, brief ? 3 : 30)] },

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type Database, openDatabase, type Sql } from '../../src/db/connect.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { openLog } from '../../src/log.ts'
+import { atMost } from '../../src/process.ts'
 import { type Engine, openEngine } from '../../src/queue/engine.ts'
 import { scriptPath } from '../bench/measure.ts'
 import { type OwnPostgres, startOwnPostgres } from '../stack/postgres-server.ts'
@@ -43,7 +44,10 @@ const slotsPerWorker = 8
 export async function startStack(options: StackOptions): Promise<Stack> {
   const undo: (() => Promise<unknown>)[] = []
   const stop = async (): Promise<void> => {
-    for (const step of undo.splice(0).reverse()) await step()
+    // What one step throws must not keep the rest from being ended.
+    const failures: unknown[] = []
+    for (const step of undo.splice(0).reverse()) await step().catch((error: unknown) => failures.push(error))
+    if (failures.length > 0) throw new AggregateError(failures, 'not everything could be tidied up')
   }
   try {
     return { ...(await assemble(options, undo)), stop }
@@ -86,7 +90,8 @@ async function assemble({ engine: kind, signal, keep, say }: StackOptions, undo:
   const apis = await many(apiCount, (index) => start(`api-${index}`, 'src/main.js', 'listening'))
   const workers = await many(workerCount, (index) => start(`worker-${index}`, 'workers/main.js', 'working'))
   const engine = await openView(postgres, redis)
-  undo.push(() => engine.close())
+  // It may wait for a Redis that is away.
+  undo.push(() => atMost(1000, engine.close()))
   const wipe = (): Promise<void> => (redis === undefined ? wipeTables(database) : redis.flush())
   return { apis, workers, postgres, redis, secret, sql: database.sql, engine, wipe, ownEnds }
 }
