@@ -1,4 +1,4 @@
-// Runs before start, test, token, migrate and bench: makes sure that the dependencies are installed and dist/ is built
+// Runs before start, test, token, migrate, bench and chaos: makes sure that the dependencies are installed and dist/ is built
 // from the sources as they are now. It may use nothing but Node itself, because nothing else may be there yet.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'

@@ -48,7 +48,7 @@ export async function atMost(withinMs: number, work: Promise<unknown>): Promise<
  * The Postgres driver may write once more to a connection that it has just dropped, in a timer of its own where nobody
  * can catch it. Whoever waited for that connection has been told already, so there is nothing left to fail.
  */
-function isDroppedSocket(error: Error): boolean {
+export function isDroppedSocket(error: Error): boolean {
   return error instanceof TypeError && /nextWrite .*postgres.*connection\.js/.test(error.stack ?? '')
 }
 

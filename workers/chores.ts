@@ -5,7 +5,14 @@ import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
 import { sweepSecrets } from '../src/tasks/secrets.ts'
 import { sweepSchedules } from '../src/tasks/ticks.ts'
-import { sweepDeadlines, sweepEndedTasks, sweepLeases, sweepLostDeliveries, sweepRings } from '../src/tasks/sweep.ts'
+import {
+  sweepDeadlines,
+  sweepEndedTasks,
+  sweepLeases,
+  sweepLostDeliveries,
+  sweepRings,
+  sweepWipedEngine,
+} from '../src/tasks/sweep.ts'
 import type { ClearDeps } from '../src/uploads/clear.ts'
 import { sweepLeftoverSinks, sweepStaleUploads } from '../src/uploads/sweep.ts'
 import type { Chore } from './maintenance.ts'
@@ -30,9 +37,15 @@ function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
     dispatcher.admit()
     return count
   }
+  const refill = async (): Promise<number> => {
+    const count = await sweepWipedEngine(sql, engine)
+    if (count > 0) dispatcher.admit()
+    return count
+  }
   return [
     // After an outage of the ledger nobody's lease could be renewed: give everybody the time of one lease to do so.
     { name: 'leases', everyMs: 500, restAfterFailureMs: leaseMs, run: () => thenAdmit(sweepLeases(sql)) },
+    { name: 'wiped engine', everyMs: 400, run: refill },
     { name: 'lost deliveries', everyMs: 1000, run: () => thenAdmit(sweepLostDeliveries(sql, engine)) },
     { name: 'schedules', everyMs: 1000, run: () => sweepSchedules(deps) },
     { name: 'deadlines', everyMs: 1000, run: () => sweepDeadlines(deps) },

@@ -160,6 +160,18 @@ export async function findUnclaimed(query: Query, ageMs: number, limit: number):
     order by band, turn limit ${limit}`
 }
 
+/**
+ * A few of those, from the end of the order: they are the last to be claimed in the next moment, and were handed over last,
+ * so they are the ones that an engine has lost if it has lost any.
+ */
+export async function sampleUnclaimed(query: Query, ageMs: number, limit: number): Promise<Delivery[]> {
+  return query<Delivery[]>`
+    select id as task_id, dispatch, band, 0 as rank from tasks
+    where band in ('high', 'normal', 'low') and runnable and admitted_at is not null and lease_expires_at is null
+      and admitted_at < now() - ${ageMs} * interval '1 millisecond'
+    order by band desc, turn desc limit ${limit}`
+}
+
 /** Has deliveries that were lost admitted anew, unless they were claimed or raised meanwhile. Answers how many. */
 export async function readmitLost(
   query: Query,

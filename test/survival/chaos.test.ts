@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Redis } from 'ioredis'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { seededRandom } from '../../scripts/chaos/random.ts'
 import { clientOf } from '../support/client.ts'
 import { expectFile, poolFiles, untilCompleted } from '../support/outcome.ts'
 import { describeWithRedis } from '../support/redis.ts'
-import { startRedisServer } from '../support/redis-server.ts'
+import { startRedisServer, type TestRedisServer } from '../support/redis-server.ts'
 import type { TestProcess } from '../support/process.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { type StubbornUpload, uploadStubbornly } from '../support/stubborn-client.ts'
@@ -26,17 +26,17 @@ describeWithRedis('with jobs in a Redis that is flushed now and then', () => {
   }, async () => {
     const redis = await startRedisServer()
     onTestFinished(() => redis.stop())
-    await expectSurvival(redis.redisUrl)
+    await expectSurvival(redis)
   })
 })
 
-async function expectSurvival(redisUrl: string | undefined): Promise<void> {
-  const stage = await openStage({ apis: 2, workers: 2, redisUrl })
+async function expectSurvival(redis: TestRedisServer | undefined): Promise<void> {
+  const stage = await openStage({ apis: 2, workers: 2, redisUrl: redis?.redisUrl })
   onTestFinished(() => stage.close())
   const urls = [...stage.system.urls]
-  const random = seededRandom(seed)
+  const random = seededRandom(seed).next
   const endsAt = Date.now() + chaosMs
-  const destruction = destroy(stage, { random, endsAt, redisUrl })
+  const destruction = destroy(stage, { random, endsAt, redis })
   const uploads = await Promise.all(
     Array.from({ length: lanes }, async () => {
       const mine: StubbornUpload[] = []
@@ -57,15 +57,15 @@ async function expectSurvival(redisUrl: string | undefined): Promise<void> {
   }
 }
 
-type Destruction = { random: () => number; endsAt: number; redisUrl: string | undefined }
+type Destruction = { random: () => number; endsAt: number; redis: TestRedisServer | undefined }
 
 /** Kills API processes and workers and starts them again, and flushes Redis. Answers how many it killed. */
-async function destroy({ system }: Stage, { random, endsAt, redisUrl }: Destruction): Promise<number> {
+async function destroy({ system }: Stage, { random, endsAt, redis }: Destruction): Promise<number> {
   const killOneByOne = async (alive: TestProcess[], startAgain: (url: string) => Promise<TestProcess>) => {
     let kills = 0
     while (Date.now() < endsAt) {
       await delay(random() * 1000)
-      if (redisUrl !== undefined && random() < 0.4) await flush(redisUrl)
+      if (random() < 0.4) await redis?.flush()
       const index = Math.floor(random() * alive.length)
       const victim = alive[index]
       victim?.kill('SIGKILL')
@@ -89,22 +89,5 @@ async function expectNothingLeft({ sql, system }: Stage): Promise<void> {
   for (const path of await poolFiles(system)) {
     const upload = rows.find((row) => path.includes(row.taskId))
     if (upload && !upload.sinkOpen) expect(path).toBe(upload.key)
-  }
-}
-
-async function flush(redisUrl: string): Promise<void> {
-  const redis = new Redis(redisUrl)
-  await redis.flushall()
-  redis.disconnect()
-}
-
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
-function seededRandom(start: number): () => number {
-  let state = start
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296
   }
 }

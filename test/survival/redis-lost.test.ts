@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Answer, TestClient } from '../support/client.ts'
 import { expectOneFile, untilCompleted } from '../support/outcome.ts'
@@ -31,14 +30,14 @@ describeWithRedis('a Redis that', () => {
     const mine = bytes()
     const taskId = await sendAll(client, mine)
     expect(await client.complete(taskId, { prefer: 'respond-async' })).toMatchObject({ status: 202 })
-    await flush(redis)
+    await redis.flush()
     await stage.system.startWorker()
     await untilCompleted(stage.sql, taskId, deliveredAgainWithinMs)
     await expectOneFile(stage, client, taskId, mine)
   })
 
   it('is flushed under an idle worker does not keep it from new work', async () => {
-    await flush(redis)
+    await redis.flush()
     const client = await stage.client()
     const mine = bytes()
     const taskId = await sendAll(client, mine)
@@ -70,12 +69,6 @@ describeWithRedis('a Redis that', () => {
     await redis.start()
   })
 })
-
-async function flush({ redisUrl }: TestRedisServer): Promise<void> {
-  const redis = new Redis(redisUrl)
-  await redis.flushall()
-  redis.disconnect()
-}
 
 /** Creates an upload and sends its chunks; no answer may take long. */
 async function sendAll(client: TestClient, bytes: Buffer): Promise<string> {

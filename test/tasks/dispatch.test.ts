@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
 import { createDispatcher, type Dispatcher } from '../../src/tasks/dispatch.ts'
-import { sweepLeases, sweepLostDeliveries } from '../../src/tasks/sweep.ts'
+import { sweepLeases, sweepLostDeliveries, sweepWipedEngine } from '../../src/tasks/sweep.ts'
 import { type Ledger, openLedger, silent } from '../support/ledger.ts'
 
 describe('delivering tasks', () => {
@@ -77,6 +77,24 @@ describe('delivering tasks', () => {
     working.admit()
     await working.idle()
     expect(await holds(job(taskId, 1))).toBe(true)
+  })
+
+  it('notices that the engine was wiped before it looks up every delivery', async () => {
+    const ids = await ledger.addTasks(40)
+    const deliveries = await ledger.admit()
+    expect(deliveries).toHaveLength(40)
+    const waitedFor = (time: string) =>
+      ledger.sql`update tasks set admitted_at = now() - ${time}::interval where id = any(${ids})`
+    await waitedFor('0.5 seconds')
+    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(0)
+    await waitedFor('1.5 seconds')
+    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
+    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(40)
+    const again = await ledger.admit()
+    await engine.add(again)
+    await waitedFor('1.5 seconds')
+    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(0)
+    await claimAdmitted(ids)
   })
 
   it('does not take a task for lost that a worker holds', async () => {
