@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rmdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { systemCode } from '../errors.ts'
+import { causeOf, openRedis, type RedisClient } from '../queue/redis.ts'
+import { parseRedisAddress, placeOfRedis, type RedisAddress } from '../redis-address.ts'
 import { LaunchError } from './launch-error.ts'
 
 /** Makes DATA_DIR if it is missing and shows that it can be written to. Throws LaunchError if not. */
@@ -56,9 +57,10 @@ export async function requireDatabase(databaseUrl: string): Promise<void> {
   }
 }
 
-/** Shows that Redis answers within 10 s. Throws LaunchError if not. */
+/** Shows that Redis, its cluster or the master behind its Sentinels answers within 10 s. Throws LaunchError if not. */
 export async function requireRedis(redisUrl: string): Promise<void> {
-  const redis = new Redis(redisUrl, { lazyConnect: true, connectTimeout: 10_000, retryStrategy: () => null })
+  const address = parseRedisAddress(redisUrl)
+  const redis = openRedis(redisUrl, { connectTimeoutMs: 10_000, once: true })
   let lastError: unknown
   redis.on('error', (error) => {
     lastError = error
@@ -66,15 +68,26 @@ export async function requireRedis(redisUrl: string): Promise<void> {
   try {
     await within(
       10_000,
-      redis.connect().then(() => redis.ping()),
+      redis.connect().then(() => requireOneOf(address.kind, redis)),
     )
   } catch (cause) {
+    const reason = reasonOf(causeOf(cause instanceof WrongKind ? cause : (lastError ?? cause)))
     throw new LaunchError(
-      `REDIS_URL: Redis at ${placeOf(redisUrl)} cannot be reached (${reasonOf(lastError ?? cause)}). Start it, or correct REDIS_URL; without REDIS_URL Longshore does without Redis.`,
+      `REDIS_URL: Redis at ${placeOfRedis(address)} cannot be ${cause instanceof WrongKind ? 'used' : 'reached'} (${reason}). Start it, or correct REDIS_URL; without REDIS_URL Longshore does without Redis.`,
       { cause },
     )
   } finally {
     redis.disconnect()
+  }
+}
+
+class WrongKind extends Error {}
+
+/** A node of a cluster answers like any server, but takes only what belongs to it. */
+async function requireOneOf(kind: RedisAddress['kind'], redis: RedisClient): Promise<void> {
+  const info = await redis.info('cluster')
+  if (kind !== 'cluster' && info.includes('cluster_enabled:1')) {
+    throw new WrongKind('it is a node of a Redis Cluster: write redis+cluster:// or rediss+cluster://')
   }
 }
 
