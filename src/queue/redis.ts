@@ -30,9 +30,9 @@ export function openRedis(redisUrl: string, options: RedisClientOptions): RedisC
     ...clusterRetries,
     ...clusterTls(address.tls),
     redisOptions: { ...common, ...credentials(address) },
-    slotsRefreshTimeout: options.connectTimeoutMs,
-    // A master that hangs closes nothing: only by asking who has its slots now is it left.
-    slotsRefreshInterval: 5000,
+    // A master that hangs closes nothing: it is left only by asking the others, in turn, who has its slots now.
+    slotsRefreshInterval: 2000,
+    slotsRefreshTimeout: 2000,
     lazyConnect,
     // What waits in the queue of a cluster that is away has no time limit, unlike that of a single server.
     enableOfflineQueue: options.commandTimeoutMs === undefined,

@@ -2,19 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
 import { sweepLostDeliveries } from '../../src/tasks/sweep.ts'
+import type { EnginePlace } from './engine-places.ts'
 import { type Ledger, openLedger, silent } from './ledger.ts'
 import { until } from './system.ts'
 
-export type EnginePlace = {
-  redisUrl: string | undefined
-  prefix: string
-  /** Removes every job there is, as a flush of Redis does. */
-  forget: (ledger: Ledger) => Promise<void>
-  close: () => Promise<void>
-}
-
 /** What every engine must do, wherever its queues lie. To be called in a `describe`. */
-export function engineContract(kind: Engine['kind'], openPlace: () => Promise<EnginePlace>): void {
+export function engineContract(openPlace: () => Promise<EnginePlace>): void {
   let ledger: Ledger
   let place: EnginePlace
   let engine: Engine
@@ -61,7 +54,7 @@ export function engineContract(kind: Engine['kind'], openPlace: () => Promise<En
   }
 
   it('knows where it is', () => {
-    expect(engine.kind).toBe(kind)
+    expect(engine.kind).toBe(place.kind)
   })
 
   it('holds what it was given until it is done, and counts it by band', async () => {
@@ -143,7 +136,7 @@ export function engineContract(kind: Engine['kind'], openPlace: () => Promise<En
     await backdate()
     // It still waits its turn, which is no loss.
     expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
-    await place.forget(ledger)
+    await place.forget(ledger.sql)
     expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(1)
     expect(await ledger.task(taskId)).toMatchObject({ dispatch: 1, admittedAt: null, runnable: true })
     const again = await ledger.admit()

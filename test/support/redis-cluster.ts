@@ -20,18 +20,19 @@ export type TestRedisCluster = {
 
 const masterCount = 3
 const slotCount = 16_384
-const settings = {
-  'cluster-enabled': 'yes',
-  // Short, so that a failover takes about two seconds.
-  'cluster-node-timeout': 1000,
-  'cluster-replica-validity-factor': 0,
-  'repl-diskless-sync-delay': 0,
-}
 
-/** Six nodes on loopback, three masters with a replica each, in working order. The test must `stop` it. */
-export async function startRedisCluster(): Promise<TestRedisCluster> {
+/**
+ * Six nodes on loopback, three masters with a replica each, in working order. A node that is silent for `downAfterMs` is
+ * replaced: short for who kills one, long for who wants no surprise on a slow machine. The test must `stop` it.
+ */
+export async function startRedisCluster({ downAfterMs = 15_000 } = {}): Promise<TestRedisCluster> {
   const folder = await makeFolder()
-  const nodes = await startNodes(folder)
+  const nodes = await startNodes(folder, {
+    'cluster-enabled': 'yes',
+    'cluster-node-timeout': downAfterMs,
+    'cluster-replica-validity-factor': 0,
+    'repl-diskless-sync-delay': 0,
+  })
   const stop = async () => {
     for (const { client } of nodes) client.disconnect()
     await Promise.all(nodes.map((node) => node.process.end('SIGKILL')))
@@ -70,7 +71,7 @@ export async function startRedisCluster(): Promise<TestRedisCluster> {
 
 type Node = { process: RedisProcess; client: Redis; busPort: number }
 
-async function startNodes(folder: string): Promise<Node[]> {
+async function startNodes(folder: string, settings: Record<string, string | number>): Promise<Node[]> {
   const ports = await freePorts(masterCount * 4)
   return Promise.all(
     Array.from({ length: masterCount * 2 }, async (_, index) => {

@@ -17,8 +17,11 @@ export type TestSentinels = {
 
 const sentinelCount = 3
 
-/** A master, a replica and three Sentinels that watch them, on loopback. The test must `stop` them. */
-export async function startRedisSentinels(): Promise<TestSentinels> {
+/**
+ * A master, a replica and three Sentinels that watch them, on loopback. A master that is silent for `downAfterMs` is
+ * replaced. The test must `stop` them.
+ */
+export async function startRedisSentinels({ downAfterMs = 15_000 } = {}): Promise<TestSentinels> {
   const folder = await makeFolder()
   const [masterPort = 0, replicaPort = 0, ...ports] = await freePorts(2 + sentinelCount)
   const settings = { 'repl-diskless-sync-delay': 0 }
@@ -29,7 +32,7 @@ export async function startRedisSentinels(): Promise<TestSentinels> {
     settings: { ...settings, replicaof: `127.0.0.1 ${masterPort}` },
   })
   await untilSays(replicaPort, 'replication', 'master_link_status:up')
-  const sentinels = await Promise.all(ports.map((port) => startSentinel(port, masterPort, folder)))
+  const sentinels = await Promise.all(ports.map((port) => startSentinel({ port, masterPort, folder, downAfterMs })))
   for (const port of ports) {
     await untilSays(port, 'sentinel', `status=ok,address=127.0.0.1:${masterPort},slaves=1,sentinels=${sentinelCount}`)
   }
@@ -52,7 +55,9 @@ export async function startRedisSentinels(): Promise<TestSentinels> {
   }
 }
 
-async function startSentinel(port: number, masterPort: number, folder: string): Promise<RedisProcess> {
+type SentinelOptions = { port: number; masterPort: number; folder: string; downAfterMs: number }
+
+async function startSentinel({ port, masterPort, folder, downAfterMs }: SentinelOptions): Promise<RedisProcess> {
   const configFile = join(folder, `sentinel-${port}.conf`)
   await writeFile(
     configFile,
@@ -61,8 +66,7 @@ async function startSentinel(port: number, masterPort: number, folder: string): 
       'bind 127.0.0.1',
       `dir ${folder}`,
       `sentinel monitor themaster 127.0.0.1 ${masterPort} 2`,
-      // Short, so that a failover takes about two seconds.
-      'sentinel down-after-milliseconds themaster 1000',
+      `sentinel down-after-milliseconds themaster ${downAfterMs}`,
       'sentinel failover-timeout themaster 5000',
       '',
     ].join('\n'),
