@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { systemCode } from '../errors.ts'
-import { causeOf, openRedis, type RedisClient } from '../queue/redis.ts'
+import { openRedis, type RedisClient } from '../queue/redis.ts'
 import { parseRedisAddress, placeOfRedis, type RedisAddress } from '../redis-address.ts'
 import { LaunchError } from './launch-error.ts'
 
@@ -61,19 +61,20 @@ export async function requireDatabase(databaseUrl: string): Promise<void> {
 export async function requireRedis(redisUrl: string): Promise<void> {
   const address = parseRedisAddress(redisUrl)
   const redis = openRedis(redisUrl, { connectTimeoutMs: 10_000, once: true })
-  let lastError: unknown
-  redis.on('error', (error) => {
-    lastError = error
+  let error: unknown
+  redis.on('error', (one) => (error = one))
+  // Of a cluster, what its nodes had to say is told apart, and what came first is the cause of the rest.
+  let nodeError: unknown
+  redis.on('node error', (one) => (nodeError ??= one))
+  const ended = new Promise<never>((_, reject) => {
+    redis.once('end', () => reject(new Error(address.kind === 'cluster' ? 'it is not in order' : 'connection closed')))
   })
   try {
-    await within(
-      10_000,
-      redis.connect().then(() => requireOneOf(address.kind, redis)),
-    )
+    await within(10_000, Promise.race([redis.connect().then(() => requireKind(address.kind, redis)), ended]))
   } catch (cause) {
-    const reason = reasonOf(causeOf(cause instanceof WrongKind ? cause : (lastError ?? cause)))
+    const reason = cause instanceof LaunchError ? cause.message : reasonOf(nodeError ?? error ?? cause)
     throw new LaunchError(
-      `REDIS_URL: Redis at ${placeOfRedis(address)} cannot be ${cause instanceof WrongKind ? 'used' : 'reached'} (${reason}). Start it, or correct REDIS_URL; without REDIS_URL Longshore does without Redis.`,
+      `REDIS_URL: Redis at ${placeOfRedis(address)} cannot be reached (${reason}). Start it, or correct REDIS_URL; without REDIS_URL Longshore does without Redis.`,
       { cause },
     )
   } finally {
@@ -81,13 +82,11 @@ export async function requireRedis(redisUrl: string): Promise<void> {
   }
 }
 
-class WrongKind extends Error {}
-
 /** A node of a cluster answers like any server, but takes only what belongs to it. */
-async function requireOneOf(kind: RedisAddress['kind'], redis: RedisClient): Promise<void> {
+async function requireKind(kind: RedisAddress['kind'], redis: RedisClient): Promise<void> {
   const info = await redis.info('cluster')
   if (kind !== 'cluster' && info.includes('cluster_enabled:1')) {
-    throw new WrongKind('it is a node of a Redis Cluster: write redis+cluster:// or rediss+cluster://')
+    throw new LaunchError('it is a node of a Redis Cluster, for which write redis+cluster:// or rediss+cluster://')
   }
 }
 
@@ -111,6 +110,12 @@ function reasonOf(cause: unknown): string {
   if (known !== undefined) return known
   if (cause instanceof AggregateError && cause.errors.length > 0) return reasonOf(cause.errors[0])
   const message = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+  // The Sentinels' own words stand at the end, if any of them had some.
+  const [, sentinels] =
+    /^All sentinels are unreachable.*?(?:Last error: (?!Connection is closed)(.*))?$/.exec(message ?? '') ?? []
+  if (message?.startsWith('All sentinels')) return sentinels ?? 'no Sentinel names a master of that name'
+  // What a node's connection says of itself.
+  if (message === 'Connection is closed.') return 'no connection'
   return message || code || 'no reason given'
 }
 

@@ -1,8 +1,13 @@
-import { describe, expect, it } from 'vitest'
+import { Redis } from 'ioredis'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openLog } from '../../src/log.ts'
 import { openEngine } from '../../src/queue/engine.ts'
 import { engineContract } from '../support/engine-contract.ts'
 import { describeOnAllEngines } from '../support/engine-places.ts'
 import { openLedger, silent } from '../support/ledger.ts'
+import { describeWithRedis } from '../support/redis.ts'
+import { startRedisServer } from '../support/redis-server.ts'
+import { until } from '../support/system.ts'
 
 describeOnAllEngines('the engine', engineContract)
 
@@ -20,5 +25,25 @@ describe('the engine on Postgres', () => {
     await engine.close()
     await ledger.close()
     expect(warnings.map(String)).toEqual([])
+  })
+})
+
+describeWithRedis('an engine whose Redis refuses the password', () => {
+  it.each(['redis', 'redis+cluster', 'redis+sentinel'])('says so, and does not show it: %s', async (scheme) => {
+    const server = await startRedisServer()
+    onTestFinished(() => server.stop())
+    const redis = new Redis(server.redisUrl)
+    await redis.config('SET', 'requirepass', 'opensesame')
+    redis.disconnect()
+    const lines: string[] = []
+    const { root } = openLog('test', { base: 'trace', scopes: {} }, { write: (line) => void lines.push(line) })
+    const host = server.redisUrl.replace('redis://', '')
+    const suffix = scheme === 'redis+sentinel' ? '/m?sentinelPassword=hunter2' : ''
+    const redisUrl = `${scheme}://:hunter2@${host}${suffix}`
+    const engine = await openEngine({ redisUrl, databaseUrl: '', prefix: 'test' }, root)
+    await until(async () => lines.some((line) => line.includes('redis is out of reach')) || undefined)
+    await engine.close()
+    expect(lines.join('\n')).toMatch(/WRONGPASS|sentinels are unreachable/)
+    expect(lines.join('\n')).not.toContain('hunter2')
   })
 })

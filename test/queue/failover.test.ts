@@ -56,9 +56,9 @@ async function expectToGoOn(redisUrl: string, prefix: string, failOver: () => Pr
   const during = job()
   await engine.add([during]).catch(() => {})
   await failedOver
-  const since = Date.now()
   await untilTaken(job())
-  console.log('found', Date.now() - since)
   await untilTaken(during)
+  const { normal } = await engine.counts()
+  expect(normal.waiting).toBe(0)
   await Promise.all([consumer.close(), engine.close()])
 }

@@ -62,7 +62,7 @@ export async function startRedisCluster({ downAfterMs = 15_000 } = {}): Promise<
     },
     flush: async () => {
       for (const { client } of nodes.filter((node) => !hit.has(node))) {
-        if (String(await client.info('replication')).includes('role:master')) await client.flushall()
+        if ((await client.info('replication')).includes('role:master')) await client.flushall()
       }
     },
     stop,
@@ -103,21 +103,19 @@ async function formCluster(nodes: Node[]): Promise<void> {
   for (const { process, busPort } of nodes.slice(1)) {
     await first?.client.call('CLUSTER', 'MEET', '127.0.0.1', String(process.port), String(busPort))
   }
-  await untilAll(nodes, async ({ client }) => String(await client.cluster('INFO')).includes('known_nodes:6'))
-  await untilAll(nodes, async ({ client }) => !/handshake/.test(String(await client.cluster('NODES'))))
-  const ids = await Promise.all(masters.map(({ client }) => client.cluster('MYID')))
-  await Promise.all(
-    nodes.slice(masterCount).map(({ client }, index) => client.cluster('REPLICATE', String(ids[index]))),
-  )
+  await untilAll(nodes, async ({ client }) => (await client.cluster('INFO')).includes('known_nodes:6'))
+  await untilAll(nodes, async ({ client }) => !/handshake/.test(await client.cluster('NODES')))
+  const ids = await Promise.all(masters.map(async ({ client }) => String(await client.cluster('MYID'))))
+  await Promise.all(nodes.slice(masterCount).map(({ client }, index) => client.cluster('REPLICATE', ids[index] ?? '')))
   await untilAll(nodes.slice(masterCount), async ({ client }) =>
-    String(await client.info('replication')).includes('master_link_status:up'),
+    (await client.info('replication')).includes('master_link_status:up'),
   )
   await untilAll(nodes, isWell)
 }
 
 /** Whether a node finds that all slots are served. */
 async function isWell({ client }: Node): Promise<boolean> {
-  return String(await client.cluster('INFO')).includes('cluster_state:ok')
+  return (await client.cluster('INFO')).includes('cluster_state:ok')
 }
 
 async function untilAll(nodes: Node[], isSo: (node: Node) => Promise<boolean>): Promise<void> {
@@ -125,7 +123,7 @@ async function untilAll(nodes: Node[], isSo: (node: Node) => Promise<boolean>): 
 }
 
 async function portServing({ client }: Node, key: string): Promise<number> {
-  const slot = Number(await client.cluster('KEYSLOT', key))
+  const slot = await client.cluster('KEYSLOT', key)
   const ranges = z
     .array(z.tuple([z.number(), z.number(), z.tuple([z.string(), z.number()]).rest(z.unknown())]).rest(z.unknown()))
     .parse(await client.cluster('SLOTS'))

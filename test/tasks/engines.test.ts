@@ -92,35 +92,33 @@ describeOnEngines('tasks', (openPlace) => {
   })
 
   it('of one account do not wait for all those of another', async () => {
-    const many = await createBatch(client, 150, { type: 'Count', parameters: { to: 4 } })
+    const [greedy, other] = [await stage.client(), await stage.client()]
+    const many = await createBatch(greedy, 60, { type: 'Count', parameters: { to: 4 } })
     await until(async () => ((await statusesOf(many))['Completed'] ?? 0) > 0 || undefined)
-    const other = await stage.client()
     const taskId = await createTask(other, 'Echo')
     await untilStatus(other, taskId, 'Completed')
-    expect((await statusesOf(many))['Pending']).toBeGreaterThan(75)
-    await client.call('POST', '/api/tasks/retry', { body: {} })
-    await untilAllCompleted(many)
+    expect((await statusesOf(many))['Pending']).toBeGreaterThan(30)
   })
 
   it('are not lost when the engine forgets all of them, waiting and running', async () => {
-    const taskIds = await createBatch(client, 40, { type: 'Count', parameters: { to: 5 } })
+    const taskIds = await createBatch(client, 20, { type: 'Count', parameters: { to: 5 } })
     await until(async () => ((await statusesOf(taskIds))['InProgress'] ?? 0) > 0 || undefined)
     await place.forget(stage.sql)
     await untilAllCompleted(taskIds)
     const [sum] = await stage.sql`
       select sum(attempts)::int as attempts from tasks where id = any(${taskIds}::uuid[])`
     // What ran went on.
-    expect(sum).toEqual({ attempts: 40 })
+    expect(sum).toEqual({ attempts: 20 })
   })
 
   it('go on elsewhere when their worker is killed', async () => {
-    const taskId = await createTask(client, 'Count', { to: 60 })
+    const taskId = await createTask(client, 'Count', { to: 40 })
     const { claimedBy } = await untilReached(taskId, 5)
     const holder = stage.system.workers.find((worker) => claimedBy?.includes(`-${worker.pid}-`))
     holder?.kill('SIGKILL')
     expect(await holder?.exited).toMatchObject({ signal: 'SIGKILL' })
     const { results } = await untilStatus(client, taskId, 'Completed')
-    expect(results).toEqual({ reached: 60, beganAt: [0, expect.any(Number)] })
+    expect(results).toEqual({ reached: 40, beganAt: [0, expect.any(Number)] })
     expect(await showTask(client, taskId)).toMatchObject({ attempts: 2 })
   })
 })
