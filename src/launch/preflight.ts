@@ -62,10 +62,14 @@ export async function requireRedis(redisUrl: string): Promise<void> {
   const address = parseRedisAddress(redisUrl)
   const redis = openRedis(redisUrl, { connectTimeoutMs: 10_000, once: true })
   let error: unknown
-  redis.on('error', (one) => (error = one))
+  redis.on('error', (one: unknown) => {
+    error = one
+  })
   // Of a cluster, what its nodes had to say is told apart, and what came first is the cause of the rest.
   let nodeError: unknown
-  redis.on('node error', (one) => (nodeError ??= one))
+  redis.on('node error', (one: unknown) => {
+    nodeError ??= one
+  })
   const ended = new Promise<never>((_, reject) => {
     redis.once('end', () => reject(new Error(address.kind === 'cluster' ? 'it is not in order' : 'connection closed')))
   })

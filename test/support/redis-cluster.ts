@@ -104,8 +104,8 @@ async function formCluster(nodes: Node[]): Promise<void> {
     await first?.client.call('CLUSTER', 'MEET', '127.0.0.1', String(process.port), String(busPort))
   }
   await untilAll(nodes, async ({ client }) => (await client.cluster('INFO')).includes('known_nodes:6'))
-  await untilAll(nodes, async ({ client }) => !/handshake/.test(await client.cluster('NODES')))
-  const ids = await Promise.all(masters.map(async ({ client }) => String(await client.cluster('MYID'))))
+  await untilAll(nodes, async ({ client }) => !String(await client.cluster('NODES')).includes('handshake'))
+  const ids = await Promise.all(masters.map(({ client }) => client.cluster('MYID')))
   await Promise.all(nodes.slice(masterCount).map(({ client }, index) => client.cluster('REPLICATE', ids[index] ?? '')))
   await untilAll(nodes.slice(masterCount), async ({ client }) =>
     (await client.info('replication')).includes('master_link_status:up'),
