@@ -4,7 +4,8 @@ import { requireRedis } from '../../src/launch/preflight.ts'
 import { describeWithRedis, sharedRedis } from '../support/redis.ts'
 import { startRedisCluster, type TestRedisCluster } from '../support/redis-cluster.ts'
 import { startRedisSentinels, type TestSentinels } from '../support/redis-sentinel.ts'
-import { freePorts, makeFolder, type RedisProcess, removeFolder, startRedisProcess } from '../support/redis-server.ts'
+import { freePorts, makeFolder, type RedisProcess, removeFolder } from '../support/redis-server.ts'
+import { startRedisNode } from '../support/redis-node.ts'
 
 describeWithRedis('the look at Redis before the start', () => {
   let cluster: TestRedisCluster
@@ -21,7 +22,7 @@ describeWithRedis('the look at Redis before the start', () => {
     ;[cluster, sentinels, lonely] = await Promise.all([
       startRedisCluster(),
       startRedisSentinels(),
-      startRedisProcess({ port: lonelyPort, folder, settings }),
+      startRedisNode({ port: lonelyPort, folder, settings }),
     ])
     const redis = new Redis(lonely.port)
     await redis.config('SET', 'requirepass', 'opensesame')

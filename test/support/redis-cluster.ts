@@ -1,7 +1,8 @@
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { z } from 'zod'
-import { freePorts, makeFolder, type RedisProcess, removeFolder, startRedisProcess } from './redis-server.ts'
+import { freePorts, makeFolder, type RedisProcess, removeFolder } from './redis-server.ts'
+import { startRedisNode } from './redis-node.ts'
 import { until } from './system.ts'
 
 export type TestRedisCluster = {
@@ -77,7 +78,7 @@ async function startNodes(folder: string, settings: Record<string, string | numb
     Array.from({ length: masterCount * 2 }, async (_, index) => {
       const [port = 0, busPort = 0] = ports.slice(index * 2)
       const nodesFile = join(folder, `nodes-${port}.conf`)
-      const process = await startRedisProcess({
+      const process = await startRedisNode({
         port,
         folder,
         settings: { ...settings, 'cluster-port': busPort, 'cluster-config-file': nodesFile },

@@ -1,7 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
-import { freePorts, makeFolder, type RedisProcess, removeFolder, startRedisProcess } from './redis-server.ts'
+import { freePorts, makeFolder, type RedisProcess, removeFolder } from './redis-server.ts'
+import { startRedisNode } from './redis-node.ts'
 import { until } from './system.ts'
 
 export type TestSentinels = {
@@ -25,8 +26,8 @@ export async function startRedisSentinels({ downAfterMs = 15_000 } = {}): Promis
   const folder = await makeFolder()
   const [masterPort = 0, replicaPort = 0, ...ports] = await freePorts(2 + sentinelCount)
   const settings = { 'repl-diskless-sync-delay': 0 }
-  const master = await startRedisProcess({ port: masterPort, folder, settings })
-  const replica = await startRedisProcess({
+  const master = await startRedisNode({ port: masterPort, folder, settings })
+  const replica = await startRedisNode({
     port: replicaPort,
     folder,
     settings: { ...settings, replicaof: `127.0.0.1 ${masterPort}` },
@@ -71,7 +72,7 @@ async function startSentinel({ port, masterPort, folder, downAfterMs }: Sentinel
       '',
     ].join('\n'),
   )
-  return startRedisProcess({ port, folder, configFile })
+  return startRedisNode({ port, folder, configFile })
 }
 
 async function untilSays(port: number, section: string, text: string): Promise<void> {

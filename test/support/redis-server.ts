@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -52,25 +52,14 @@ export type RedisProcessOptions = {
   configFile?: string
 }
 
-const alive = new Set<ChildProcess>()
-// What a test failed to stop must not outlive the run.
-process.once('exit', () => {
-  for (const child of alive) child.kill('SIGKILL')
-})
-
 /** Starts a redis-server that keeps nothing on disk, on loopback, and waits until it answers. */
 export async function startRedisProcess(options: RedisProcessOptions): Promise<RedisProcess> {
   const { port } = options
   const child = spawn('redis-server', argumentsOf(options), { stdio: 'ignore' })
-  alive.add(child)
   let end: Error | 'ended' | undefined
   const exited = new Promise<void>((resolve) => {
     child.once('error', (error) => resolve((end = error) && undefined))
-    child.once('exit', () => {
-      alive.delete(child)
-      end ??= 'ended'
-      resolve()
-    })
+    child.once('exit', () => resolve((end ??= 'ended') && undefined))
   })
   const answered = await poll(async () => (await ping(port)) || end, { everyMs: 20, deadlineMs: 10_000 })
   if (answered !== true) {
