@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
 import { type LogLevels, parseLogLevels } from './log.ts'
+import { parseRedisAddress, RedisAddressError } from './redis-address.ts'
 
 export type Config = {
   port: number
@@ -55,13 +56,23 @@ const url = (schemes: readonly string[]) =>
     error: `must be a URL that starts with ${schemes.map((scheme) => `${scheme}://`).join(' or ')}`,
   })
 
+function redisUrl(text: string, context: z.RefinementCtx): string {
+  try {
+    parseRedisAddress(text)
+  } catch (error) {
+    if (!(error instanceof RedisAddressError)) throw error
+    context.addIssue(error.message)
+  }
+  return text
+}
+
 const settings = z.object({
   PORT: whole(0, 65535, 8080),
   HOST: z.string().default('127.0.0.1'),
   DATA_DIR: z.string().default('.longshore'),
   DATABASE_URL: url(['postgres', 'postgresql']),
   DATABASE_DIRECT_URL: url(['postgres', 'postgresql']).optional(),
-  REDIS_URL: url(['redis', 'rediss']).optional(),
+  REDIS_URL: z.string().transform(redisUrl).optional(),
   QUEUE_PREFIX: z
     .string()
     .regex(/^[A-Za-z0-9_-]{1,40}$/, 'must be 1 to 40 letters, digits, "-" or "_"')

@@ -44,6 +44,8 @@ function toLevel(word: string): Level | undefined {
 }
 
 const secretNames = ['authorization', 'token', 'password', 'encryptPassword']
+/** The Redis driver puts the command that failed on its error, with what was in it: for AUTH, the password. */
+const commandArguments = ['err.command.args', 'err.*.command.args']
 
 /** Opens a process's log: one JSON line per entry on stdout, with secrets cut out wherever they turn up. */
 export function openLog(process: string, { base, scopes }: LogLevels, destination?: DestinationStream): RootLog {
@@ -53,7 +55,7 @@ export function openLog(process: string, { base, scopes }: LogLevels, destinatio
       base: { process },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      redact: secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]),
+      redact: [...secretNames.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]), ...commandArguments],
       serializers: { err: pino.stdSerializers.errWithCause },
     },
     destination ?? pino.destination({ dest: 1, sync: false }),

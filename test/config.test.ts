@@ -72,6 +72,15 @@ describe('the settings', () => {
     })
   })
 
+  it('take a Redis, a cluster of them, and Sentinels', () => {
+    for (const url of ['redis://a', 'rediss+cluster://a:1,b:2', 'redis+sentinel://a:1,b:2/m']) {
+      expect(loadConfig({ ...needed, REDIS_URL: url })).toMatchObject({ redisUrl: url })
+    }
+    const [problem] = problemsOf({ ...needed, REDIS_URL: 'redis+sentinel://:hunter2@a:1' })
+    expect(problem).toMatch(/^REDIS_URL: must name the master/)
+    expect(problem).not.toContain('hunter2')
+  })
+
   it('that are wrong are all named at once, and no value of a secret with them', () => {
     const problems = problemsOf({
       PORT: '70000',

@@ -55,6 +55,15 @@ describe('the log', () => {
     expect(JSON.stringify(lines)).not.toContain('hunter2')
   })
 
+  it('cuts out what a Redis command was given, which may be a password', () => {
+    const { lines, log } = record('info')
+    const refused = Object.assign(new Error('WRONGPASS'), { command: { name: 'auth', args: ['hunter2'] } })
+    log.root.warn({ err: refused }, 'refused')
+    log.root.warn({ err: Object.assign(new Error('no node answers'), { lastNodeError: refused }) }, 'refused')
+    expect(JSON.stringify(lines)).not.toContain('hunter2')
+    expect(lines[0]).toMatchObject({ err: { message: 'WRONGPASS', command: { name: 'auth' } } })
+  })
+
   it('tells an error with its cause', () => {
     const { lines, log } = record('info')
     log.root.error({ err: new Error('outer', { cause: new Error('inner') }) }, 'failed')

@@ -1,9 +1,10 @@
 import { mkdir, mkdtemp, rmdir } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { Redis } from 'ioredis'
 import postgres from 'postgres'
 import { systemCode } from '../errors.ts'
+import { openRedis, type RedisClient } from '../queue/redis.ts'
+import { parseRedisAddress, placeOfRedis, type RedisAddress } from '../redis-address.ts'
 import { LaunchError } from './launch-error.ts'
 
 /** Makes DATA_DIR if it is missing and shows that it can be written to. Throws LaunchError if not. */
@@ -56,25 +57,40 @@ export async function requireDatabase(databaseUrl: string): Promise<void> {
   }
 }
 
-/** Shows that Redis answers within 10 s. Throws LaunchError if not. */
+/** Shows that Redis, its cluster or the master behind its Sentinels answers within 10 s. Throws LaunchError if not. */
 export async function requireRedis(redisUrl: string): Promise<void> {
-  const redis = new Redis(redisUrl, { lazyConnect: true, connectTimeout: 10_000, retryStrategy: () => null })
-  let lastError: unknown
-  redis.on('error', (error) => {
-    lastError = error
+  const address = parseRedisAddress(redisUrl)
+  const redis = openRedis(redisUrl, { connectTimeoutMs: 10_000, once: true })
+  let error: unknown
+  redis.on('error', (one: unknown) => {
+    error = one
+  })
+  // Of a cluster, what its nodes had to say is told apart, and what came first is the cause of the rest.
+  let nodeError: unknown
+  redis.on('node error', (one: unknown) => {
+    nodeError ??= one
+  })
+  const ended = new Promise<never>((_, reject) => {
+    redis.once('end', () => reject(new Error(address.kind === 'cluster' ? 'it is not in order' : 'connection closed')))
   })
   try {
-    await within(
-      10_000,
-      redis.connect().then(() => redis.ping()),
-    )
+    await within(10_000, Promise.race([redis.connect().then(() => requireKind(address.kind, redis)), ended]))
   } catch (cause) {
+    const reason = cause instanceof LaunchError ? cause.message : reasonOf(nodeError ?? error ?? cause)
     throw new LaunchError(
-      `REDIS_URL: Redis at ${placeOf(redisUrl)} cannot be reached (${reasonOf(lastError ?? cause)}). Start it, or correct REDIS_URL; without REDIS_URL Longshore does without Redis.`,
+      `REDIS_URL: Redis at ${placeOfRedis(address)} cannot be reached (${reason}). Start it, or correct REDIS_URL; without REDIS_URL Longshore does without Redis.`,
       { cause },
     )
   } finally {
     redis.disconnect()
+  }
+}
+
+/** A node of a cluster answers like any server, but takes only what belongs to it. */
+async function requireKind(kind: RedisAddress['kind'], redis: RedisClient): Promise<void> {
+  const info = await redis.info('cluster')
+  if (kind !== 'cluster' && info.includes('cluster_enabled:1')) {
+    throw new LaunchError('it is a node of a Redis Cluster, for which write redis+cluster:// or rediss+cluster://')
   }
 }
 
@@ -98,6 +114,12 @@ function reasonOf(cause: unknown): string {
   if (known !== undefined) return known
   if (cause instanceof AggregateError && cause.errors.length > 0) return reasonOf(cause.errors[0])
   const message = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+  // The Sentinels' own words stand at the end, if any of them had some.
+  const [, sentinels] =
+    /^All sentinels are unreachable.*?(?:Last error: (?!Connection is closed)(.*))?$/.exec(message ?? '') ?? []
+  if (message?.startsWith('All sentinels')) return sentinels ?? 'no Sentinel names a master of that name'
+  // What a node's connection says of itself.
+  if (message === 'Connection is closed.') return 'no connection'
   return message || code || 'no reason given'
 }
 

@@ -7,9 +7,9 @@ import {
   Worker,
   type WorkerOptions,
 } from 'bullmq'
-import { Redis } from 'ioredis'
-import pg from 'pg'
+import pg, { type Pool } from 'pg'
 import type { Log } from '../log.ts'
+import { causeOf, openRedis } from './redis.ts'
 
 /** What a job carries: the ledger has the rest. */
 export type Payload = { taskId: string; dispatch: number }
@@ -51,17 +51,16 @@ export async function connectEngine(settings: EngineSettings, log: Log): Promise
 }
 
 function connectRedis(redisUrl: string, log: Log): EngineConnection {
-  const options = { maxRetriesPerRequest: null, connectTimeout: 5000, keepAlive: 10_000 }
   // A producer's command that gets no answer fails after 10 s; a worker's blocking reads may take as long as they like.
-  const producer = new Redis(redisUrl, { ...options, commandTimeout: 10_000 })
-  const consumer = new Redis(redisUrl, options)
+  const producer = openRedis(redisUrl, { connectTimeoutMs: 5000, commandTimeoutMs: 10_000 })
+  const consumer = openRedis(redisUrl, { connectTimeoutMs: 5000 })
   let reported = 0
   for (const connection of [producer, consumer]) {
     connection.on('error', (error: Error) => {
       // ioredis tells of every attempt to reconnect; one line in ten seconds says as much.
       if (Date.now() - reported < 10_000) return
       reported = Date.now()
-      log.warn({ err: error }, 'redis is out of reach')
+      log.warn({ err: causeOf(error) }, 'redis is out of reach')
     })
   }
   return {
@@ -99,7 +98,25 @@ async function connectPostgres(databaseUrl: string, log: Log): Promise<EngineCon
     kind: 'postgres',
     queue: (name, settings) => new onPostgres.Queue<Payload, void>(name, { ...settings, connection: pool }),
     worker: (name, process, settings) =>
-      new onPostgres.Worker<Payload, void>(name, process, { ...settings, connection: pool }),
+      leavingNothing(
+        pool,
+        () => new onPostgres.Worker<Payload, void>(name, process, { ...settings, connection: pool }),
+      ),
     close: () => pool.end(),
+  }
+}
+
+/** Takes from the pool, when the worker has closed, the listener that BullMQ put on it and forgets there. */
+function leavingNothing(pool: Pool, open: () => JobWorker): JobWorker {
+  const others = new Set(pool.listeners('error'))
+  const worker = open()
+  const its = pool.listeners('error').filter((listener) => !others.has(listener))
+  return {
+    waitUntilReady: () => worker.waitUntilReady(),
+    on: (event, listener) => worker.on(event, listener),
+    close: async () => {
+      await worker.close()
+      for (const listener of its) pool.off('error', listener)
+    },
   }
 }

@@ -2,6 +2,13 @@
 declare module 'pg' {
   import type { PgPool, PgPoolConfig } from 'bullmq'
 
-  const pg: { Pool: new (config: PgPoolConfig) => PgPool }
+  type Listener = (error: Error) => void
+  type Pool = PgPool & {
+    listeners: (event: 'error') => Listener[]
+    off: (event: 'error', listener: Listener) => unknown
+  }
+
+  const pg: { Pool: new (config: PgPoolConfig) => Pool }
+  export type { Pool }
   export default pg
 }

@@ -1,177 +1,49 @@
-import { randomUUID } from 'node:crypto'
 import { Redis } from 'ioredis'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
-import { sweepLostDeliveries } from '../../src/tasks/sweep.ts'
-import { type Ledger, openLedger, silent } from '../support/ledger.ts'
-import { describeWithRedis, sharedRedis } from '../support/redis.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { openLog } from '../../src/log.ts'
+import { openEngine } from '../../src/queue/engine.ts'
+import { engineContract } from '../support/engine-contract.ts'
+import { describeOnAllEngines } from '../support/engine-places.ts'
+import { openLedger, silent } from '../support/ledger.ts'
+import { describeWithRedis } from '../support/redis.ts'
+import { startRedisServer } from '../support/redis-server.ts'
 import { until } from '../support/system.ts'
 
-type Place = { redisUrl: string | undefined; prefix: string }
+describeOnAllEngines('the engine', engineContract)
 
 describe('the engine on Postgres', () => {
-  engineSuite(
-    'postgres',
-    () => ({ redisUrl: undefined, prefix: 'test' }),
-    async (_, { sql }) => {
-      const tables = await sql<{ name: string }[]>`
-        select table_name as name from information_schema.tables where table_schema = 'bullmq' and table_name like '%job%'`
-      for (const { name } of tables) await sql`truncate table ${sql(`bullmq.${name}`)} cascade`
-    },
-  )
-})
-
-describeWithRedis('the engine on Redis', () => {
-  engineSuite('redis', sharedRedis, async ({ redisUrl, prefix }) => {
-    const redis = new Redis(redisUrl ?? '')
-    const keys = await redis.keys(`{${prefix}}*`)
-    await redis.del(...keys)
-    redis.disconnect()
-  })
-})
-
-function engineSuite(
-  kind: string,
-  findPlace: () => Place,
-  forgetEverything: (place: Place, ledger: Ledger) => Promise<void>,
-): void {
-  let ledger: Ledger
-  let place: Place
-  let engine: Engine
-  const closing: (() => Promise<void>)[] = []
-
-  beforeAll(async () => {
-    ledger = await openLedger()
-    place = findPlace()
-    engine = await open()
-  })
-  afterEach(async () => {
-    for (const close of closing.splice(0)) await close()
-  })
-  afterAll(async () => {
+  it('leaves nothing behind on its connections when bands are taken and left again and again', async () => {
+    const ledger = await openLedger()
+    const engine = await openEngine({ redisUrl: undefined, databaseUrl: ledger.databaseUrl, prefix: 'test' }, silent)
+    const warnings: Error[] = []
+    const note = (warning: Error) => warnings.push(warning)
+    process.on('warning', note)
+    for (let round = 0; round < 12; round++) await (await engine.consume('low', 1, async () => {})).close()
+    // A warning is told in a tick of its own.
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', note)
     await engine.close()
     await ledger.close()
+    expect(warnings.map(String)).toEqual([])
   })
+})
 
-  const open = () => openEngine({ ...place, databaseUrl: ledger.databaseUrl }, silent)
-
-  const job = (rank = 1, band: Job['band'] = 'normal'): Job => ({ taskId: randomUUID(), dispatch: 1, band, rank })
-  const holds = async (one: Job) => (await engine.holds([one]))[0]
-
-  /** Takes a band's jobs and writes down their ids; each is in hand until `release`. */
-  async function take(band: Job['band'], options: { by?: Engine; hold?: boolean } = {}) {
-    const taken: string[] = []
-    let release = () => {}
-    const released = new Promise<void>((resolve) => {
-      release = resolve
-    })
-    if (!options.hold) release()
-    const consumer = await (options.by ?? engine).consume(band, 1, async ({ taskId, dispatch }) => {
-      taken.push(`${taskId}-${dispatch}`)
-      await released
-    })
-    let closed: Promise<void> | undefined
-    const close = () => (closed ??= consumer.close())
-    closing.push(async () => {
-      release()
-      await close()
-    })
-    return { taken, release, close }
-  }
-
-  it('knows where it is', () => {
-    expect(engine.kind).toBe(kind)
+describeWithRedis('an engine whose Redis refuses the password', () => {
+  it.each(['redis', 'redis+cluster', 'redis+sentinel'])('says so, and does not show it: %s', async (scheme) => {
+    const server = await startRedisServer()
+    onTestFinished(() => server.stop())
+    const redis = new Redis(server.redisUrl)
+    await redis.config('SET', 'requirepass', 'opensesame')
+    redis.disconnect()
+    const lines: string[] = []
+    const { root } = openLog('test', { base: 'trace', scopes: {} }, { write: (line) => void lines.push(line) })
+    const host = server.redisUrl.replace('redis://', '')
+    const suffix = scheme === 'redis+sentinel' ? '/m?sentinelPassword=hunter2' : ''
+    const redisUrl = `${scheme}://:hunter2@${host}${suffix}`
+    const engine = await openEngine({ redisUrl, databaseUrl: '', prefix: 'test' }, root)
+    await until(async () => lines.some((line) => line.includes('redis is out of reach')) || undefined)
+    await engine.close()
+    expect(lines.join('\n')).toMatch(/WRONGPASS|sentinels are unreachable/)
+    expect(lines.join('\n')).not.toContain('hunter2')
   })
-
-  it('holds what it was given until it is done, and counts it by band', async () => {
-    const [high, low] = [job(1, 'high'), job(2, 'low')]
-    await engine.add([high, low])
-    expect(await holds(high)).toBe(true)
-    expect(await holds({ ...high, dispatch: 2 })).toBe(false)
-    expect(await holds({ ...high, band: 'low' })).toBe(false)
-    expect(await engine.counts()).toEqual({
-      high: { waiting: 1, active: 0 },
-      normal: { waiting: 0, active: 0 },
-      low: { waiting: 1, active: 0 },
-    })
-    const { taken, release } = await take('high', { hold: true })
-    await until(async () => (taken.length === 1 ? true : undefined))
-    expect(await holds(high)).toBe(true)
-    expect((await engine.counts()).high).toEqual({ waiting: 0, active: 1 })
-    release()
-    await until(async () => ((await holds(high)) ? undefined : true))
-    expect(taken).toEqual([`${high.taskId}-1`])
-    const others = await take('low')
-    await until(async () => (others.taken.length === 1 ? true : undefined))
-  })
-
-  it('gives the smallest rank first, up to the greatest that is admitted, and equals in their order', async () => {
-    const jobs = [50, 2 ** 20, 1, 50, 34, 66].map((rank) => job(rank))
-    await engine.add(jobs)
-    const { taken } = await take('normal')
-    await until(async () => (taken.length === jobs.length ? true : undefined))
-    const order = [2, 4, 0, 3, 5, 1].map((at) => `${jobs[at]?.taskId}-1`)
-    expect(taken).toEqual(order)
-  })
-
-  it('gives a job once, however often it was added, and a later dispatch of it as well', async () => {
-    const one = job()
-    await Promise.all([engine.add([one, one]), engine.add([one])])
-    await engine.add([{ ...one, dispatch: 2 }])
-    const { taken } = await take('normal')
-    await until(async () => (taken.length === 2 ? true : undefined))
-    await until(async () => ((await holds({ ...one, dispatch: 2 })) ? undefined : true))
-    expect(taken).toEqual([`${one.taskId}-1`, `${one.taskId}-2`])
-  })
-
-  it('takes the same job again once it was done', async () => {
-    const one = job()
-    const { taken } = await take('normal')
-    await engine.add([one])
-    await until(async () => (taken.length === 1 && !(await holds(one)) ? true : undefined))
-    await engine.add([one])
-    await until(async () => (taken.length === 2 ? true : undefined))
-    expect(taken[1]).toBe(taken[0])
-  })
-
-  it('lets a consumer that closes end what it has in hand, and gives the rest to others', async () => {
-    const jobs = [job(), job()]
-    await engine.add(jobs)
-    const first = await take('normal', { hold: true })
-    await until(async () => (first.taken.length === 1 ? true : undefined))
-    let isClosed = false
-    const closed = first.close().then(() => {
-      isClosed = true
-    })
-    const other = await open()
-    const second = await take('normal', { by: other })
-    await until(async () => (second.taken.length === 1 ? true : undefined))
-    expect(isClosed).toBe(false)
-    first.release()
-    await closed
-    await second.close()
-    await other.close()
-    expect([...first.taken, ...second.taken]).toEqual(jobs.map(({ taskId }) => `${taskId}-1`))
-  })
-
-  it('may forget everything: what was not claimed is given to it again under a new number', async () => {
-    const taskId = await ledger.addTask()
-    const deliveries = await ledger.admit()
-    await engine.add(deliveries)
-    const backdate = () => ledger.sql`update tasks set admitted_at = now() - interval '3 seconds' where id = ${taskId}`
-    await backdate()
-    // It still waits its turn, which is no loss.
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
-    await forgetEverything(place, ledger)
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(1)
-    expect(await ledger.task(taskId)).toMatchObject({ dispatch: 1, admittedAt: null, runnable: true })
-    const again = await ledger.admit()
-    expect(again).toEqual([{ taskId, dispatch: 1, band: 'normal', rank: expect.any(Number) }])
-    await engine.add(again)
-    await backdate()
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
-    const { taken } = await take('normal')
-    await until(async () => (taken.length === 1 ? true : undefined))
-    expect(taken).toEqual([`${taskId}-1`])
-  })
-}
+})
