@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestClient } from '../support/client.ts'
-import { type EndedTask, runTask, showFile, untilEnded, uploaded } from '../support/job-files.ts'
+import { type EndedTask, resultFileIds, runTask, showFile, untilEnded, uploaded } from '../support/job-files.ts'
 import { untilClaimed } from '../support/outcome.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { createTask, verb } from '../support/tasks.ts'
@@ -33,8 +33,8 @@ describe('FileEncrypt and FileDecrypt', { timeout: 60_000 }, () => {
 
   async function made(client: TestClient, task: EndedTask): Promise<{ id: string; file: Record<string, unknown> }> {
     expect(task).toMatchObject({ status: 'Completed', errorMessage: null })
-    const [id] = (task.results?.['resultFileIds'] ?? []) as string[]
-    return { id: String(id), file: await showFile(client, id) }
+    const [id = 'none'] = resultFileIds(task)
+    return { id, file: await showFile(client, id) }
   }
 
   it('make a file that the age command opens, and open one that it made', async () => {
@@ -107,9 +107,9 @@ describe('FileEncrypt and FileDecrypt', { timeout: 60_000 }, () => {
     stage.system.workers.find((one) => one.pid === pid)?.kill('SIGKILL')
     const task = await untilEnded(client, taskId, 40_000)
     expect(task).toMatchObject({ status: 'Completed', results: { filesProcessed: 4, resultFilesCount: 4 } })
-    const sealedIds = task.results?.['resultFileIds'] as string[]
+    const sealedIds = resultFileIds(task)
     const opened = await runTask(client, 'FileDecrypt', { fileIds: sealedIds, password })
-    for (const [index, id] of (opened.results?.['resultFileIds'] as string[]).entries()) {
+    for (const [index, id] of resultFileIds(opened).entries()) {
       expect((await client.download(id)).equals(contents[index] ?? Buffer.alloc(0))).toBe(true)
     }
   })
@@ -151,7 +151,7 @@ describe('an upload with encryptPassword', { timeout: 60_000 }, () => {
     const paths = (await stage.poolFiles()).filter((path) => path.includes(taskId))
     expect(paths.filter((path) => !path.startsWith('.uploads'))).toEqual([])
     const task = await runTask(client, 'FileDecrypt', { fileIds: [file['id']], password: 'open sesame' })
-    const [opened] = task.results?.['resultFileIds'] as string[]
+    const [opened = 'none'] = resultFileIds(task)
     expect(await showFile(client, opened)).toMatchObject({ name: 'secret.txt', contentType: 'text/plain' })
     expect((await client.download(opened)).equals(await client.download(plain))).toBe(true)
   })

@@ -49,6 +49,13 @@ export async function untilEnded(client: TestClient, taskId: string, deadlineMs 
   return { ...task, taskId } as EndedTask
 }
 
+/** The files that an ended task made, in the order of its parameters; throws when its results name none. */
+export function resultFileIds({ taskId, status, results }: EndedTask): string[] {
+  const ids = results?.['resultFileIds']
+  if (!Array.isArray(ids)) throw new Error(`task ${taskId} is ${status} and made ${JSON.stringify(results)}`)
+  return ids.map(String)
+}
+
 export async function showFile(client: TestClient, fileId: unknown): Promise<Record<string, unknown>> {
   return (await client.call('GET', `/api/files/${String(fileId)}`)).body
 }
