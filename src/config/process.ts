@@ -1,0 +1,65 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { type LogLevels, parseLogLevels } from '../log.ts'
+import { parseRedisAddress, RedisAddressError } from '../redis-address.ts'
+import { type Read, url, whole } from './values.ts'
+
+/** Where a process listens, and what it is connected to. */
+export type ProcessConfig = {
+  port: number
+  host: string
+  dataDir: string
+  databaseUrl: string
+  /** Leads to Postgres itself where `databaseUrl` leads to a transaction pooler: for what listens. */
+  databaseDirectUrl: string
+  redisUrl: string | undefined
+  queuePrefix: string
+  log: LogLevels
+}
+
+export const processSettings = {
+  PORT: whole(0, 65535, 8080),
+  HOST: z.string().default('127.0.0.1'),
+  DATA_DIR: z.string().default('.longshore'),
+  DATABASE_URL: url(['postgres', 'postgresql']),
+  DATABASE_DIRECT_URL: url(['postgres', 'postgresql']).optional(),
+  REDIS_URL: z.string().transform(redisUrl).optional(),
+  QUEUE_PREFIX: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{1,40}$/, 'must be 1 to 40 letters, digits, "-" or "_"')
+    .default('longshore'),
+  LOG_LEVEL: z
+    .string()
+    .default('info')
+    .transform((text, context) => {
+      const parsed = parseLogLevels(text)
+      if (parsed) return parsed
+      context.addIssue(
+        'must be a level (fatal, error, warn, info, debug, trace, silent) or a list such as info,uploads:debug',
+      )
+      return z.NEVER
+    }),
+}
+
+export function processConfig(set: Read<typeof processSettings>): ProcessConfig {
+  return {
+    port: set.PORT,
+    host: set.HOST,
+    dataDir: resolve(set.DATA_DIR),
+    databaseUrl: set.DATABASE_URL,
+    databaseDirectUrl: set.DATABASE_DIRECT_URL ?? set.DATABASE_URL,
+    redisUrl: set.REDIS_URL,
+    queuePrefix: set.QUEUE_PREFIX,
+    log: set.LOG_LEVEL,
+  }
+}
+
+function redisUrl(text: string, context: z.RefinementCtx): string {
+  try {
+    parseRedisAddress(text)
+  } catch (error) {
+    if (!(error instanceof RedisAddressError)) throw error
+    context.addIssue(error.message)
+  }
+  return text
+}

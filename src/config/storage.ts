@@ -1,0 +1,28 @@
+import { resolve } from 'node:path'
+import { z } from 'zod'
+import { type Read, whole } from './values.ts'
+
+export type StorageConfig = {
+  /** Where unfinished uploads of the default pool lie; undefined: a folder inside the pool. */
+  uploadsPath: string | undefined
+  defaultPoolId: string
+  /** How long the bytes stay that no file refers to any more. */
+  orphanGraceMs: number
+  trashRetentionMs: number
+}
+
+export const storageSettings = {
+  STORAGE_UPLOADS_PATH: z.string().optional(),
+  STORAGE_PREFERRED_REMOTE: z.uuid('must be a UUID').toLowerCase().default('550e8400-e29b-41d4-a716-446655440000'),
+  STORAGE_ORPHAN_GRACE_MINUTES: whole(1, 60 * 24 * 30, 60),
+  TRASH_RETENTION_DAYS: whole(0, 3650, 7),
+}
+
+export function storageConfig(set: Read<typeof storageSettings>): StorageConfig {
+  return {
+    uploadsPath: set.STORAGE_UPLOADS_PATH === undefined ? undefined : resolve(set.STORAGE_UPLOADS_PATH),
+    defaultPoolId: set.STORAGE_PREFERRED_REMOTE,
+    trashRetentionMs: set.TRASH_RETENTION_DAYS * 24 * 3_600_000,
+    orphanGraceMs: set.STORAGE_ORPHAN_GRACE_MINUTES * 60_000,
+  }
+}

@@ -1,0 +1,36 @@
+import { mebibyte, type Read, whole } from './values.ts'
+
+export type UploadsConfig = {
+  defaultChunkSizeBytes: number
+  maxChunkSizeBytes: number
+  maxFileSizeBytes: number
+  staleThresholdMs: number
+  cleanupIntervalMs: number
+  cacheDurationMs: number
+}
+
+export const uploadSettings = {
+  UPLOAD_DEFAULT_CHUNK_SIZE: whole(1, 2 ** 31 - 1, 5 * mebibyte),
+  UPLOAD_MAX_CHUNK_SIZE: whole(1, 2 ** 31 - 1, 16 * mebibyte),
+  UPLOAD_MAX_FILE_SIZE: whole(1, 10_000 * (2 ** 31 - 2 ** 16), 2 ** 40),
+  UPLOAD_STALE_THRESHOLD_HOURS: whole(1, 24 * 365, 24),
+  UPLOAD_CLEANUP_INTERVAL_MINUTES: whole(1, 24 * 60, 60),
+  UPLOAD_CACHE_DURATION_MINUTES: whole(0, 24 * 60, 30),
+}
+
+export function uploadsConfig(set: Read<typeof uploadSettings>): UploadsConfig {
+  return {
+    defaultChunkSizeBytes: set.UPLOAD_DEFAULT_CHUNK_SIZE,
+    maxChunkSizeBytes: set.UPLOAD_MAX_CHUNK_SIZE,
+    maxFileSizeBytes: set.UPLOAD_MAX_FILE_SIZE,
+    staleThresholdMs: set.UPLOAD_STALE_THRESHOLD_HOURS * 3_600_000,
+    cleanupIntervalMs: set.UPLOAD_CLEANUP_INTERVAL_MINUTES * 60_000,
+    cacheDurationMs: set.UPLOAD_CACHE_DURATION_MINUTES * 60_000,
+  }
+}
+
+/** What is wrong with settings that are each right by themselves. */
+export function uploadContradictions(set: Read<typeof uploadSettings>): string[] {
+  if (set.UPLOAD_DEFAULT_CHUNK_SIZE <= set.UPLOAD_MAX_CHUNK_SIZE) return []
+  return ['UPLOAD_DEFAULT_CHUNK_SIZE: must not be larger than UPLOAD_MAX_CHUNK_SIZE']
+}
