@@ -1,30 +1,42 @@
 import { parseArgs } from 'node:util'
 import { explain } from '../src/launch/environment.ts'
+import { benchJobs, jobParts } from './bench/jobs.ts'
 import { benchUpload } from './bench/upload.ts'
 
-const usage = 'npm run bench -- upload [--rounds 3] [--brief] [--peers-only] [--dir <folder>]'
+const usage = `npm run bench -- upload [--rounds 3] [--brief] [--peers-only] [--dir <folder>]
+npm run bench -- jobs [${jobParts.join('|')}]… [--rounds 3] [--brief] [--dir <folder>]`
 
 /** Runs the benchmark named on the command line. Ends with 1 when something failed, with 2 when it was not understood. */
 async function main(): Promise<number> {
-  const { values, positionals } = readArguments()
-  const rounds = Number(values.rounds ?? (values.brief ? 1 : 3))
-  if (positionals.length !== 1 || positionals[0] !== 'upload' || !Number.isInteger(rounds) || rounds < 1) {
+  const benchmark = readBenchmark()
+  if (benchmark === undefined) {
     process.stderr.write(`${usage}\n`)
     return 2
   }
-  const failures = await benchUpload(
-    {
-      rounds,
-      brief: values.brief,
-      peersOnly: values['peers-only'],
-      databaseUrl: process.env['DATABASE_URL'] || undefined,
-      parentFolder: values.dir,
-      log: (line) => process.stderr.write(`${line}\n`),
-    },
-    (text) => process.stdout.write(`${text}\n`),
-  )
+  const failures = await benchmark()
   for (const failure of failures) process.stderr.write(`failed: ${failure}\n`)
   return failures.length > 0 ? 1 : 0
+}
+
+/** What the command line asks for; undefined when it makes no sense. */
+function readBenchmark(): (() => Promise<string[]>) | undefined {
+  const { values, positionals } = readArguments()
+  const [name, ...parts] = positionals
+  const rounds = Number(values.rounds ?? (values.brief ? 1 : 3))
+  if (!Number.isInteger(rounds) || rounds < 1) return undefined
+  const options = {
+    rounds,
+    brief: values.brief,
+    databaseUrl: process.env['DATABASE_URL'] || undefined,
+    parentFolder: values.dir,
+    log: (line: string) => process.stderr.write(`${line}\n`),
+  }
+  const print = (text: string): void => void process.stdout.write(`${text}\n`)
+  if (name === 'upload' && parts.length === 0) {
+    return () => benchUpload({ ...options, peersOnly: values['peers-only'] }, print)
+  }
+  const isJobs = name === 'jobs' && parts.every((part) => jobParts.includes(part))
+  return isJobs ? () => benchJobs(parts, options, print) : undefined
 }
 
 function readArguments() {

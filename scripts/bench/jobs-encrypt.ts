@@ -8,17 +8,10 @@ import { decryptWith } from '../../src/age/decrypt.ts'
 import { encryptTo } from '../../src/age/encrypt.ts'
 import { onThisThread, openCryptThreads, type Workforce } from '../../src/age/threads.ts'
 import { readAhead } from '../../src/storage/local-reader.ts'
+import type { JobBenchmark } from './job-benchmark.ts'
 import { median, scratchFolder } from './measure.ts'
 import { makePayload, type Payload } from './payload.ts'
 import { shown } from './report.ts'
-
-export type EncryptBenchmark = {
-  rounds: number
-  /** Tiny sizes: shows that everything runs, says nothing about speed. */
-  brief: boolean
-  /** Where all data of the run lies; removed after it. */
-  parentFolder: string | undefined
-}
 
 type Direction = 'encrypt' | 'decrypt'
 type Files = {
@@ -47,7 +40,7 @@ const targets: Record<string, string> = { 'ours, this thread': '>= 0.7', 'ours, 
  * Encrypts and decrypts one file to another with the `age` command and with ours in turn, to an X25519 key, and prints
  * the medians. Answers what failed, a line each. Slowness is no failure.
  */
-export async function benchEncrypt(options: EncryptBenchmark, print: (text: string) => void): Promise<string[]> {
+export async function benchEncrypt(options: JobBenchmark, print: (text: string) => void): Promise<string[]> {
   const folder = await scratchFolder(join(options.parentFolder ?? tmpdir(), 'longshore-bench'))
   const threads = openCryptThreads(2)
   const subjects: Subject[] = [

@@ -17,6 +17,8 @@ export type TestProcess = {
   waitForLog: (predicate: (line: LogLine) => boolean, deadlineMs?: number) => Promise<LogLine>
   /** The same for a piece of text in its output. */
   waitForText: (text: string, deadlineMs?: number) => Promise<void>
+  /** Sends a message over the channel, to a module that was loaded to answer it, and resolves with what comes back. */
+  ask: (question: string) => Promise<Record<string, unknown>>
   kill: (signal?: NodeJS.Signals) => void
   exited: Promise<Exit>
 }
@@ -77,6 +79,11 @@ export function startProcess({ file, args = [], env = {}, ...options }: ProcessO
     },
     waitForText: (text, deadlineMs = 10_000) =>
       waitForLine(() => lines.some((line) => line.includes(text)), deadlineMs, `"${text}"`),
+    ask: (question) =>
+      new Promise((resolve, reject) => {
+        child.once('message', (answer) => resolve({ ...(typeof answer === 'object' ? answer : {}) }))
+        child.send(question, (error) => error && reject(error))
+      }),
     kill: (signal = 'SIGTERM') => void child.kill(signal),
     exited,
   }

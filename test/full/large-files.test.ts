@@ -1,0 +1,45 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { TestClient } from '../support/client.ts'
+import { addPool, runTask, showFile } from '../support/job-files.ts'
+import { measureLoad, withLoopDelay } from '../support/load.ts'
+import { sparseFile } from '../support/sparse-file.ts'
+import { openStage, type Stage } from '../support/stage.ts'
+
+const gibibyte = 1024 ** 3
+const sizeBytes = 4 * gibibyte
+
+describe('a file of 4 GiB', () => {
+  let stage: Stage
+  let client: TestClient
+  let fileId: string
+  beforeAll(async () => {
+    stage = await openStage({ env: withLoopDelay })
+    client = await stage.client()
+    fileId = await sparseFile(stage, client, sizeBytes)
+  })
+  afterAll(() => stage.close())
+
+  /** Runs a task in the stage's only worker, which may take 150 MB for it and hold its event loop up for 50 ms. */
+  async function runWithinBounds(type: string, parameters: Record<string, unknown>) {
+    const [worker] = stage.system.workers
+    if (!worker) throw new Error('there is no worker')
+    let task: Awaited<ReturnType<typeof runTask>> | undefined
+    const startedMs = performance.now()
+    const load = await measureLoad(worker, async () => {
+      task = await runTask(client, type, parameters, 880_000)
+    })
+    const seconds = (performance.now() - startedMs) / 1000
+    const delay = `event loop p99 ${load.loopDelayMs.toFixed(1)} ms (an idle one ${load.idleDelayMs.toFixed(1)})`
+    console.log(`${type}: ${seconds.toFixed(1)} s, memory +${(load.risenBytes / 1e6).toFixed(0)} MB, ${delay}`)
+    expect(task).toMatchObject({ status: 'Completed', errorMessage: null })
+    expect(load.risenBytes).toBeLessThan(150e6)
+    expect(load.loopDelayMs - load.idleDelayMs).toBeLessThan(50)
+    return task?.results ?? {}
+  }
+
+  it('is moved to another pool', async () => {
+    const targetPoolId = await addPool(stage)
+    expect(await runWithinBounds('FileMove', { fileIds: [fileId], targetPoolId })).toEqual({ filesProcessed: 1 })
+    expect(await showFile(client, fileId)).toMatchObject({ poolId: targetPoolId, size: sizeBytes })
+  })
+})
