@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type AccessConfig, accessConfig, accessSettings } from './config/access.ts'
+import { type AccessConfig, accessConfig, accessMissing, accessSettings } from './config/access.ts'
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
@@ -32,9 +32,10 @@ export class ConfigError extends Error {
 export function loadConfig(env: Record<string, string | undefined>): Config {
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== undefined && value !== ''))
   const parsed = settings.safeParse(given)
-  const problems = parsed.success
+  const wrong = parsed.success
     ? uploadContradictions(parsed.data)
     : parsed.error.issues.map((issue) => describe(issue, given))
+  const problems = [...wrong, ...accessMissing(given)]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   const set = parsed.data
   return {

@@ -1,6 +1,7 @@
 import { onThisThread } from './age/threads.ts'
 import { createSealer } from './auth/seal.ts'
-import { verifyToken } from './auth/token.ts'
+import { requireScope } from './auth/scope.ts'
+import { createVerifier } from './auth/verify.ts'
 import { loadConfig } from './config.ts'
 import { bands } from './contract/task.ts'
 import { ensureBands } from './db/admission.ts'
@@ -44,7 +45,12 @@ runMain(async (env) => {
   ])
   const plans = createPlanCache(sql, config.uploads.cacheDurationMs)
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
-  const authenticate = (token: string | undefined) => verifyToken(config.authJwtSecret, token)
+  const authenticate = createVerifier(config.tokens)
+  const authenticateWatcher = async (token: string | undefined) => {
+    const caller = await authenticate(token)
+    requireScope(caller, 'tasks:read')
+    return caller
+  }
   const shutdown = new AbortController()
   const underWay = new UnderWay()
   const app = createApp({
@@ -68,7 +74,7 @@ runMain(async (env) => {
   const http = await listen(app, config)
   const sockets = attachSockets({
     httpServer: http.server,
-    authenticate,
+    authenticate: authenticateWatcher,
     findTaskOwner: (taskId) => findTaskOwner(sql, taskId),
     signals,
     sql,

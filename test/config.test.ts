@@ -27,7 +27,13 @@ describe('the settings', () => {
       databaseDirectUrl: needed.DATABASE_URL,
       redisUrl: undefined,
       queuePrefix: 'longshore',
-      authJwtSecret: needed.AUTH_JWT_SECRET,
+      tokens: {
+        secret: needed.AUTH_JWT_SECRET,
+        jwksUrl: undefined,
+        issuer: undefined,
+        audience: undefined,
+        clockToleranceSeconds: 30,
+      },
       secretsKeys: [],
       storage: {
         uploadsPath: undefined,
@@ -120,7 +126,11 @@ describe('the settings', () => {
   })
 
   it('that are missing are said to be required', () => {
-    expect(problemsOf({})).toEqual(['DATABASE_URL: is required', 'AUTH_JWT_SECRET: is required'])
+    expect(problemsOf({})).toEqual([
+      'DATABASE_URL: is required',
+      'AUTH_JWT_SECRET: is required, unless AUTH_JWKS_URL says where the keys are that tokens are signed with',
+    ])
+    expect(problemsOf({ ...needed, AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'https://issuer.example/keys' })).toEqual([])
     expect(problemsOf({ ...needed, DATABASE_URL: '' })).toEqual(['DATABASE_URL: is required'])
   })
 

@@ -1,15 +1,26 @@
 import { z } from 'zod'
-import { listOf, type Read } from './values.ts'
+import { listOf, type Read, url, whole } from './values.ts'
 
 /** Who is let in, and what is kept from everybody's eyes. */
 export type AccessConfig = {
-  authJwtSecret: string
+  /** How tokens are checked; at least one of `secret` and `jwksUrl` is there. */
+  tokens: {
+    secret: string | undefined
+    jwksUrl: string | undefined
+    issuer: string | undefined
+    audience: string | undefined
+    clockToleranceSeconds: number
+  }
   /** Keys that passwords of tasks are sealed under, the newest first. None: such tasks are refused. */
   secretsKeys: Buffer[]
 }
 
 export const accessSettings = {
-  AUTH_JWT_SECRET: z.string().min(32, 'must have at least 32 characters'),
+  AUTH_JWT_SECRET: z.string().min(32, 'must have at least 32 characters').optional(),
+  AUTH_JWKS_URL: url(['https', 'http']).optional(),
+  AUTH_JWT_ISSUER: z.string().optional(),
+  AUTH_JWT_AUDIENCE: z.string().optional(),
+  AUTH_CLOCK_TOLERANCE_SECONDS: whole(0, 300, 30),
   SECRETS_KEYS: z
     .string()
     .default('')
@@ -21,5 +32,20 @@ export const accessSettings = {
 }
 
 export function accessConfig(set: Read<typeof accessSettings>): AccessConfig {
-  return { authJwtSecret: set.AUTH_JWT_SECRET, secretsKeys: set.SECRETS_KEYS }
+  return {
+    tokens: {
+      secret: set.AUTH_JWT_SECRET,
+      jwksUrl: set.AUTH_JWKS_URL,
+      issuer: set.AUTH_JWT_ISSUER,
+      audience: set.AUTH_JWT_AUDIENCE,
+      clockToleranceSeconds: set.AUTH_CLOCK_TOLERANCE_SECONDS,
+    },
+    secretsKeys: set.SECRETS_KEYS,
+  }
+}
+
+/** Said along with every other wrong setting, so of what is given and not of what could be read. */
+export function accessMissing(given: Record<string, string | undefined>): string[] {
+  if (given['AUTH_JWT_SECRET'] !== undefined || given['AUTH_JWKS_URL'] !== undefined) return []
+  return ['AUTH_JWT_SECRET: is required, unless AUTH_JWKS_URL says where the keys are that tokens are signed with']
 }

@@ -1,7 +1,9 @@
 import express, { type Express, type RequestHandler, Router } from 'express'
 import type { Log } from '../log.ts'
 import { adminRoutes } from './admin.ts'
-import { type Authenticate, type SignedIn, signedInBy } from './caller.ts'
+import type { Resource } from '../auth/scope.ts'
+import type { Authenticate } from '../auth/verify.ts'
+import { type SignedIn, signedInBy } from './caller.ts'
 import { chunkRoutes } from './chunks.ts'
 import { answerErrors, answerUnknown } from './errors.ts'
 import { fileRoutes } from './files.ts'
@@ -29,15 +31,17 @@ export function createApp(deps: AppDeps): Express {
   app.use(secureHeaders, closeWhenStopping(deps.shutdown))
   app.use('/health', refuseOtherMethods(healthRoutes(deps)))
   const checked = signedInBy(deps.authenticate)
-  const signedIn: SignedIn = (handle) =>
-    checked((request, response, caller) => deps.underWay.track(handle(request, response, caller)))
+  const signedIn =
+    (resource: Resource): SignedIn =>
+    (handle) =>
+      checked(resource)((request, response, caller) => deps.underWay.track(handle(request, response, caller)))
   const api = Router()
-  api.use('/files/upload/chunk', refuseOtherMethods(chunkRoutes(deps, signedIn)))
-  api.use('/files/upload', refuseOtherMethods(uploadRoutes(deps, signedIn)))
-  api.use('/files', refuseOtherMethods(fileRoutes(deps, signedIn)))
-  api.use('/tasks', refuseOtherMethods(taskRoutes(deps, signedIn)))
-  api.use('/schedules', refuseOtherMethods(scheduleRoutes(deps, signedIn)))
-  api.use('/admin', refuseOtherMethods(adminRoutes(deps, signedIn)))
+  api.use('/files/upload/chunk', refuseOtherMethods(chunkRoutes(deps, signedIn('files'))))
+  api.use('/files/upload', refuseOtherMethods(uploadRoutes(deps, signedIn('files'))))
+  api.use('/files', refuseOtherMethods(fileRoutes(deps, signedIn('files'))))
+  api.use('/tasks', refuseOtherMethods(taskRoutes(deps, signedIn('tasks'))))
+  api.use('/schedules', refuseOtherMethods(scheduleRoutes(deps, signedIn('tasks'))))
+  api.use('/admin', refuseOtherMethods(adminRoutes(deps, signedIn('admin'))))
   app.use(['/api', '/drive'], api)
   app.use(answerUnknown)
   app.use(answerErrors(deps.log))

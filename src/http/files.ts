@@ -1,5 +1,5 @@
 import { type Request, Router } from 'express'
-import type { Identity } from '../auth/token.ts'
+import type { Identity } from '../auth/verify.ts'
 import type { Sql } from '../db/connect.ts'
 import type { FileRow } from '../db/files.ts'
 import { AppError } from '../errors.ts'

@@ -1,5 +1,5 @@
 import type { Request } from 'express'
-import type { Identity } from '../auth/token.ts'
+import type { Identity } from '../auth/verify.ts'
 import { AppError } from '../errors.ts'
 import type { KeyedRequest } from '../tasks/idempotency.ts'
 

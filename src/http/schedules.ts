@@ -1,5 +1,5 @@
 import { type Request, Router } from 'express'
-import type { Identity } from '../auth/token.ts'
+import type { Identity } from '../auth/verify.ts'
 import { changeScheduleRequest, createScheduleRequest, listSchedulesQuery } from '../contract/schedule.ts'
 import { listSchedules, type WantedSchedule } from '../db/schedules.ts'
 import { changeSchedule, createSchedule, removeSchedule, runSchedule, type ScheduleDeps } from '../tasks/schedules.ts'

@@ -1,5 +1,5 @@
 import { type Request, type Response, Router } from 'express'
-import type { Identity } from '../auth/token.ts'
+import type { Identity } from '../auth/verify.ts'
 import { createUploadRequest } from '../contract/upload.ts'
 import { type CompleteDeps, completeUpload } from '../uploads/complete.ts'
 import { type CreateDeps, createUpload } from '../uploads/create.ts'

@@ -25,8 +25,12 @@ function given(env: Environment, name: string): Environment {
   return env[name] ? { [name]: env[name] } : {}
 }
 
-/** The secret that signs tokens: AUTH_JWT_SECRET, or when embedded the one made and kept in DATA_DIR. */
-export async function tokenSecret(env: Environment, dataDir: string): Promise<string> {
+/**
+ * The secret that signs tokens: AUTH_JWT_SECRET, or when embedded the one made and kept in DATA_DIR. Undefined where somebody
+ * else signs them all.
+ */
+export async function tokenSecret(env: Environment, dataDir: string): Promise<string | undefined> {
+  if (!isEmbedded(env)) return env['AUTH_JWT_SECRET'] || undefined
   return env['AUTH_JWT_SECRET'] || (await keptSecret(dataDir, secretName))
 }
 

@@ -89,13 +89,19 @@ async function run(running: Running): Promise<void> {
       `Longshore did not get ready within 60 s (${outcome.lastAnswer}). The log lines above say why.`,
     )
   }
-  const days = 30
-  const account = await keptSecret(config.dataDir, 'demo-account', randomUUID)
-  const token = await signToken(authJwtSecret, { account, admin: false, expiresInSeconds: days * 86_400 })
-  say(welcome({ url: outcome.url, token, days }))
+  say(welcome({ url: outcome.url, trial: await trialToken(config, authJwtSecret) }))
 
   if (!ended.aborted) await once(ended, 'abort')
   if (failed.signal.aborted) throw failed.signal.reason
+}
+
+/** A token for trying it out, always for the same account. */
+async function trialToken({ dataDir, tokens }: Running['config'], secret: string | undefined) {
+  if (secret === undefined) return undefined
+  const days = 30
+  const account = await keptSecret(dataDir, 'demo-account', randomUUID)
+  const claims = { account, admin: false, expiresInSeconds: days * 86_400 }
+  return { days, token: await signToken(secret, { ...claims, issuer: tokens.issuer, audience: tokens.audience }) }
 }
 
 async function openDatabase({ config, env, say, ended, failed, undo }: Running): Promise<string> {
@@ -123,7 +129,7 @@ function environmentOf(
     databaseUrl,
     authJwtSecret,
     sealingKeys,
-  }: { databaseUrl: string; authJwtSecret: string; sealingKeys: string | undefined },
+  }: { databaseUrl: string; authJwtSecret: string | undefined; sealingKeys: string | undefined },
 ): Environment {
   return {
     ...env,

@@ -1,6 +1,6 @@
 import postgres from 'postgres'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { verifyToken } from '../../src/auth/token.ts'
+import { createVerifier } from '../../src/auth/verify.ts'
 import { poll } from '../../src/launch/poll.ts'
 import { keptSecret } from '../../src/launch/kept-secret.ts'
 import { alive, procfile, startLongshore, temporaryFolder, untilReady } from './longshore.ts'
@@ -23,7 +23,8 @@ describe('npm start', { timeout: 90_000 }, () => {
     expect(longshore.logs).toContainEqual(expect.objectContaining({ msg: 'working', greeting: 'hello' }))
     const token = /^ey[\w-]+\.[\w-]+\.[\w-]+$/m.exec(longshore.output())?.[0]
     const account = await keptSecret(dataDir, 'demo-account')
-    expect(await verifyToken(await keptSecret(dataDir, 'auth-jwt-secret'), token)).toMatchObject({
+    const secret = await keptSecret(dataDir, 'auth-jwt-secret')
+    expect(await createVerifier({ secret, clockToleranceSeconds: 0 })(token)).toMatchObject({
       account,
       admin: false,
     })

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { verifyToken } from '../../src/auth/token.ts'
+import { createVerifier } from '../../src/auth/verify.ts'
 import { keptSecret } from '../../src/launch/kept-secret.ts'
 import { startProcess } from '../support/process.ts'
 
@@ -19,7 +19,7 @@ describe('npm run token', () => {
   it('prints nothing but a token for the account', async () => {
     const { code, output } = await run(['--account', account, '--days', '2'], { AUTH_JWT_SECRET: secret })
     expect(code).toBe(0)
-    const identity = await verifyToken(secret, output)
+    const identity = await createVerifier({ secret: secret, clockToleranceSeconds: 0 })(output)
     expect(identity).toMatchObject({ account, admin: false })
     const days = ((identity.expiresAt?.getTime() ?? 0) - Date.now()) / 86_400_000
     expect(days).toBeCloseTo(2, 2)
@@ -27,7 +27,7 @@ describe('npm run token', () => {
 
   it('makes an administrator’s token on request', async () => {
     const { output } = await run(['--account', account, '--admin'], { AUTH_JWT_SECRET: secret })
-    expect(await verifyToken(secret, output)).toMatchObject({ admin: true })
+    expect(await createVerifier({ secret: secret, clockToleranceSeconds: 0 })(output)).toMatchObject({ admin: true })
   })
 
   it('signs with the secret kept in DATA_DIR when none is set', async () => {
@@ -35,7 +35,7 @@ describe('npm run token', () => {
     expect(without).toMatchObject({ code: 1, output: expect.stringContaining('AUTH_JWT_SECRET') })
     const kept = await keptSecret(dataDir, 'auth-jwt-secret')
     const { output } = await run(['--account', account])
-    expect(await verifyToken(kept, output)).toMatchObject({ account })
+    expect(await createVerifier({ secret: kept, clockToleranceSeconds: 0 })(output)).toMatchObject({ account })
   })
 
   it.each([
