@@ -1,8 +1,7 @@
 import { onThisThread } from './age/threads.ts'
 import { createSealer } from './auth/seal.ts'
-import { requireScope } from './auth/scope.ts'
-import { createVerifier } from './auth/verify.ts'
-import { loadConfig } from './config.ts'
+import { createVerifier, requiringScope } from './auth/verify.ts'
+import { type Config, loadConfig } from './config.ts'
 import { bands } from './contract/task.ts'
 import { ensureBands } from './db/admission.ts'
 import { openDatabase } from './db/connect.ts'
@@ -13,7 +12,7 @@ import { createApp } from './http/app.ts'
 import { listen } from './http/listen.ts'
 import { UnderWay } from './http/under-way.ts'
 import { builtInJobs } from './jobs/index.ts'
-import { openLog } from './log.ts'
+import { type Log, openLog } from './log.ts'
 import { atMost, runMain } from './process.ts'
 import { openEngine } from './queue/engine.ts'
 import { attachSockets } from './realtime/socket.ts'
@@ -31,38 +30,15 @@ const drainMs = 6000
 runMain(async (env) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('api', config.log)
-  const database = openDatabase(config.databaseUrl, { name: 'api', maxConnections })
-  const { sql } = database
-  await ensureBands(sql, bands)
-  const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
-  const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
-  const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
-  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
-  const custom = await loadTaskModules(config.tasks.modules)
-  const registry = registerJobs([
-    ...builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread() }),
-    ...custom,
-  ])
-  const plans = createPlanCache(sql, config.uploads.cacheDurationMs)
-  const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
+  const parts = await openParts(config, scope)
+  const { sql, signals, engine, dispatcher, progress, database } = parts
   const authenticate = createVerifier(config.tokens)
-  const authenticateWatcher = async (token: string | undefined) => {
-    const caller = await authenticate(token)
-    requireScope(caller, 'tasks:read')
-    return caller
-  }
   const shutdown = new AbortController()
   const underWay = new UnderWay()
   const app = createApp({
-    sql,
-    signals,
-    engine,
-    dispatcher,
-    registry,
+    ...parts,
     sealer: createSealer(config.secretsKeys),
-    pools,
-    plans,
-    progress,
+    plans: createPlanCache(sql, config.uploads.cacheDurationMs),
     createChecksum: await loadChecksum(),
     authenticate,
     underWay,
@@ -74,7 +50,7 @@ runMain(async (env) => {
   const http = await listen(app, config)
   const sockets = attachSockets({
     httpServer: http.server,
-    authenticate: authenticateWatcher,
+    authenticate: requiringScope(authenticate, 'tasks:read'),
     findTaskOwner: (taskId) => findTaskOwner(sql, taskId),
     signals,
     sql,
@@ -93,3 +69,19 @@ runMain(async (env) => {
     log.info('stopped')
   }
 })
+
+/** What the process is connected to, and what it knows from the start. */
+async function openParts(config: Config, scope: (name: string) => Log) {
+  const database = openDatabase(config.databaseUrl, { name: 'api', maxConnections })
+  const { sql } = database
+  await ensureBands(sql, bands)
+  const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
+  const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
+  const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
+  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
+  const custom = await loadTaskModules(config.tasks.modules)
+  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread() })
+  const registry = registerJobs([...jobs, ...custom])
+  const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
+  return { database, sql, signals, engine, dispatcher, pools, registry, progress }
+}

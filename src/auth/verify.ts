@@ -7,7 +7,7 @@ import {
   jwtVerify,
 } from 'jose'
 import { AppError } from '../errors.ts'
-import { parseScopes, type Scope } from './scope.ts'
+import { parseScopes, requireScope, type Scope } from './scope.ts'
 
 /** Who is calling, as their token says it. */
 export type Identity = {
@@ -62,6 +62,15 @@ export function createVerifier(rules: TokenRules): Authenticate {
   return async (token) => {
     if (token === undefined || token === '') throw new AppError('UNAUTHENTICATED', 'A bearer token is required.')
     return identityOf(await jwtVerify(token, key, options).then(({ payload }) => payload, refuse))
+  }
+}
+
+/** The same check, which also throws FORBIDDEN when the token is narrowed to other things than this. */
+export function requiringScope(authenticate: Authenticate, scope: Scope): Authenticate {
+  return async (token) => {
+    const identity = await authenticate(token)
+    requireScope(identity, scope)
+    return identity
   }
 }
 
