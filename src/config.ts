@@ -1,17 +1,25 @@
 import { z } from 'zod'
 import { type AccessConfig, accessConfig, accessMissing, accessSettings } from './config/access.ts'
+import { type LimitsConfig, limitsConfig, limitSettings } from './config/limits.ts'
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
 import { type UploadsConfig, uploadContradictions, uploadsConfig, uploadSettings } from './config/uploads.ts'
 
 export type Config = ProcessConfig &
-  AccessConfig & { storage: StorageConfig; uploads: UploadsConfig; tasks: TasksConfig; schedules: SchedulesConfig }
+  AccessConfig & {
+    limits: LimitsConfig
+    storage: StorageConfig
+    uploads: UploadsConfig
+    tasks: TasksConfig
+    schedules: SchedulesConfig
+  }
 
 /** One schema over all groups, so that every wrong setting is named at once. */
 const settings = z.object({
   ...processSettings,
   ...accessSettings,
+  ...limitSettings,
   ...storageSettings,
   ...uploadSettings,
   ...taskSettings,
@@ -41,6 +49,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   return {
     ...processConfig(set),
     ...accessConfig(set),
+    limits: limitsConfig(set),
     storage: storageConfig(set),
     uploads: uploadsConfig(set),
     tasks: tasksConfig(set),

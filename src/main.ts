@@ -10,6 +10,7 @@ import { findTaskOwner } from './db/tasks.ts'
 import { openPools } from './files/pools.ts'
 import { createApp } from './http/app.ts'
 import { listen } from './http/listen.ts'
+import { openRequestLimits } from './limits/requests.ts'
 import { UnderWay } from './http/under-way.ts'
 import { builtInJobs } from './jobs/index.ts'
 import { type Log, openLog } from './log.ts'
@@ -31,12 +32,13 @@ runMain(async (env) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('api', config.log)
   const parts = await openParts(config, scope)
-  const { sql, signals, engine, dispatcher, progress, database } = parts
+  const { sql, signals, engine, dispatcher, progress, requestLimits, database } = parts
   const authenticate = createVerifier(config.tokens)
   const shutdown = new AbortController()
   const underWay = new UnderWay()
   const app = createApp({
     ...parts,
+    ...config.limits,
     sealer: createSealer(config.secretsKeys),
     plans: createPlanCache(sql, config.uploads.cacheDurationMs),
     createChecksum: await loadChecksum(),
@@ -65,6 +67,7 @@ runMain(async (env) => {
     await http.close(drainMs)
     await atMost(1000, Promise.all([underWay.idle(), dispatcher.idle()]))
     await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
+    requestLimits.close()
     await database.close(1)
     log.info('stopped')
   }
@@ -83,5 +86,6 @@ async function openParts(config: Config, scope: (name: string) => Log) {
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread() })
   const registry = registerJobs([...jobs, ...custom])
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
-  return { database, sql, signals, engine, dispatcher, pools, registry, progress }
+  const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })
+  return { database, sql, signals, engine, dispatcher, pools, registry, progress, requestLimits }
 }

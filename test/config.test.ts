@@ -35,6 +35,12 @@ describe('the settings', () => {
         clockToleranceSeconds: 30,
       },
       secretsKeys: [],
+      limits: {
+        requestsPerMinute: { account: 30_000, address: 1000 },
+        trustedProxies: 0,
+        corsOrigins: [],
+        httpsOnly: false,
+      },
       storage: {
         uploadsPath: undefined,
         defaultPoolId: '550e8400-e29b-41d4-a716-446655440000',
@@ -48,6 +54,7 @@ describe('the settings', () => {
         staleThresholdMs: 24 * 3_600_000,
         cleanupIntervalMs: 3_600_000,
         cacheDurationMs: 1_800_000,
+        minBytesPerSecond: 1024,
       },
       tasks: { modules: [], retentionMs: 30 * 24 * 3_600_000 },
       schedules: { perAccount: 1000 },

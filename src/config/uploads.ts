@@ -7,6 +7,8 @@ export type UploadsConfig = {
   staleThresholdMs: number
   cleanupIntervalMs: number
   cacheDurationMs: number
+  /** A chunk's body that is slower than this on the whole is ended, lest it hold the chunk and a connection for good. */
+  minBytesPerSecond: number
 }
 
 export const uploadSettings = {
@@ -16,6 +18,7 @@ export const uploadSettings = {
   UPLOAD_STALE_THRESHOLD_HOURS: whole(1, 24 * 365, 24),
   UPLOAD_CLEANUP_INTERVAL_MINUTES: whole(1, 24 * 60, 60),
   UPLOAD_CACHE_DURATION_MINUTES: whole(0, 24 * 60, 30),
+  UPLOAD_MIN_BYTES_PER_SECOND: whole(0, 2 ** 31 - 1, 1024),
 }
 
 export function uploadsConfig(set: Read<typeof uploadSettings>): UploadsConfig {
@@ -26,6 +29,7 @@ export function uploadsConfig(set: Read<typeof uploadSettings>): UploadsConfig {
     staleThresholdMs: set.UPLOAD_STALE_THRESHOLD_HOURS * 3_600_000,
     cleanupIntervalMs: set.UPLOAD_CLEANUP_INTERVAL_MINUTES * 60_000,
     cacheDurationMs: set.UPLOAD_CACHE_DURATION_MINUTES * 60_000,
+    minBytesPerSecond: set.UPLOAD_MIN_BYTES_PER_SECOND,
   }
 }
 

@@ -1,4 +1,5 @@
 import express, { type Express, type RequestHandler, Router } from 'express'
+import type { RequestLimits } from '../limits/requests.ts'
 import type { Log } from '../log.ts'
 import { adminRoutes } from './admin.ts'
 import type { Resource } from '../auth/scope.ts'
@@ -7,6 +8,7 @@ import { type SignedIn, signedInBy } from './caller.ts'
 import { chunkRoutes } from './chunks.ts'
 import { answerErrors, answerUnknown } from './errors.ts'
 import { fileRoutes } from './files.ts'
+import { type FrontDoorOptions, guardFrontDoor } from './front-door.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import type { ReceiveDeps } from '../uploads/receive.ts'
 import { scheduleRoutes } from './schedules.ts'
@@ -20,7 +22,13 @@ export type AppDeps = UploadRoutesDeps &
   ReceiveDeps &
   HealthDeps &
   TaskRoutesDeps &
-  ScheduleDeps & { authenticate: Authenticate; underWay: Pick<UnderWay, 'track'>; log: Log }
+  ScheduleDeps &
+  FrontDoorOptions & {
+    authenticate: Authenticate
+    requestLimits: RequestLimits
+    underWay: Pick<UnderWay, 'track'>
+    log: Log
+  }
 
 /** The HTTP application: everything under `/api`, and the same under `/drive`, which a gateway may call it. */
 export function createApp(deps: AppDeps): Express {
@@ -28,9 +36,10 @@ export function createApp(deps: AppDeps): Express {
   app.disable('x-powered-by')
   app.set('etag', false)
   app.set('query parser', 'simple')
-  app.use(secureHeaders, closeWhenStopping(deps.shutdown))
+  app.use(closeWhenStopping(deps.shutdown))
+  guardFrontDoor(app, deps)
   app.use('/health', refuseOtherMethods(healthRoutes(deps)))
-  const checked = signedInBy(deps.authenticate)
+  const checked = signedInBy(deps.authenticate, deps.requestLimits)
   const signedIn =
     (resource: Resource): SignedIn =>
     (handle) =>
@@ -46,11 +55,6 @@ export function createApp(deps: AppDeps): Express {
   app.use(answerUnknown)
   app.use(answerErrors(deps.log))
   return app
-}
-
-const secureHeaders: RequestHandler = (_request, response, next) => {
-  response.set('X-Content-Type-Options', 'nosniff')
-  next()
 }
 
 /** Tells clients of a process that is going away to open their next connection elsewhere. */

@@ -1,6 +1,9 @@
 import type { Request, RequestHandler, Response } from 'express'
 import { type Resource, requireScope, scopeOf } from '../auth/scope.ts'
 import type { Authenticate, Identity } from '../auth/verify.ts'
+import { AppError } from '../errors.ts'
+import type { RequestLimits } from '../limits/requests.ts'
+import type { Count } from '../limits/shared-counter.ts'
 
 export type SignedInHandler = (request: Request, response: Response, caller: Identity) => Promise<void>
 
@@ -9,14 +12,34 @@ export type SignedIn = (handler: SignedInHandler) => RequestHandler
 
 /**
  * Builds the wrapper with which every route that is not public is declared (RFC 6750 §2.1: the header, nothing else). A token
- * that is narrowed to scopes needs the one for the resource and the method.
+ * that is narrowed to scopes needs the one for the resource and the method. Each request counts against its account's limit.
  */
-export function signedInBy(authenticate: Authenticate): (resource: Resource) => SignedIn {
+export function signedInBy(
+  authenticate: Authenticate,
+  requestLimits: Pick<RequestLimits, 'useAccount' | 'useAddress'>,
+): (resource: Resource) => SignedIn {
   return (resource) => (handler) => async (request, response) => {
-    const caller = await authenticate(bearerToken(request.headers.authorization))
+    const caller = await callerOf(request)
+    tellLimit(response, await requestLimits.useAccount(caller.account))
     requireScope(caller, scopeOf(resource, request.method))
     await handler(request, response, caller)
   }
+
+  async function callerOf(request: Request): Promise<Identity> {
+    try {
+      return await authenticate(bearerToken(request.headers.authorization))
+    } catch (error) {
+      // Whoever brings no good token is counted where the request came from: nothing else is known of them.
+      if (error instanceof AppError && error.status === 401) await requestLimits.useAddress(request.ip ?? '')
+      throw error
+    }
+  }
+}
+
+/** Says how many requests are left, and for how long (draft-ietf-httpapi-ratelimit-headers-10). */
+function tellLimit(response: Response, { used, limit, resetMs }: Count): void {
+  response.set('RateLimit-Policy', `"account";q=${limit};w=60`)
+  response.set('RateLimit', `"account";r=${Math.max(0, limit - used)};t=${Math.ceil(resetMs / 1000)}`)
 }
 
 function bearerToken(header: string | undefined): string | undefined {

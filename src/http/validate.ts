@@ -2,6 +2,7 @@ import { json, type Request, type Response } from 'express'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 
+const bodyWithinMs = 30_000
 const readers = {
   '64kb': json({ limit: '64kb', inflate: false }),
   '1mb': json({ limit: '1mb', inflate: false }),
@@ -19,7 +20,15 @@ export async function readBody<Schema extends z.ZodType>(
   limit: keyof typeof readers = '64kb',
 ): Promise<z.output<Schema>> {
   await new Promise<void>((resolve, reject) => {
-    readers[limit](request, response, (error?: unknown) => (error instanceof Error ? reject(error) : resolve()))
+    // So small a body that takes so long is sent to hold the connection.
+    const timer = setTimeout(() => {
+      response.set('Connection', 'close')
+      reject(new AppError('REQUEST_TIMEOUT', 'The body took too long to arrive.'))
+    }, bodyWithinMs)
+    readers[limit](request, response, (error?: unknown) => {
+      clearTimeout(timer)
+      return error instanceof Error ? reject(error) : resolve()
+    })
   })
   if (!request.is('application/json')) {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON, sent as Content-Type: application/json.')

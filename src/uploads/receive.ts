@@ -20,6 +20,7 @@ export type ReceiveDeps = {
   plans: PlanCache
   progress: ProgressTracker
   createChecksum: () => Checksum
+  limits: { minBytesPerSecond: number }
   log: Log
 }
 
@@ -44,6 +45,8 @@ export type ChunkReceipt = {
 
 const renewEveryMs = 2000
 const stalledAfterMs = 10_000
+/** A slow start is forgiven: only after this long the pace of a body is looked at. */
+const paceAfterMs = 30_000
 
 /**
  * Takes the lease on a chunk for this request. Throws TASK_NOT_FOUND, CHUNK_INDEX_INVALID, CHUNK_SIZE_MISMATCH,
@@ -121,12 +124,13 @@ function receipt(held: Held): ChunkReceipt {
   }
 }
 
-/** Renews the lease while bytes arrive, and stops a body of which none arrived for 10 s. */
+/** Renews the lease while bytes arrive, and stops a body of which none arrived for 10 s or that only trickles. */
 function keepAlive(held: Held, stop: AbortController, receivedBytes: () => number): { end: () => void } {
   const { lease } = held
-  const { sql, log } = held.deps
+  const { sql, log, limits } = held.deps
+  const startedAt = Date.now()
   let seenBytes = 0
-  let seenAt = Date.now()
+  let seenAt = startedAt
   const timer = setInterval(() => {
     const bytes = receivedBytes()
     if (bytes === seenBytes) {
@@ -137,6 +141,11 @@ function keepAlive(held: Held, stop: AbortController, receivedBytes: () => numbe
     }
     seenBytes = bytes
     seenAt = Date.now()
+    if (trickles(bytes, seenAt - startedAt, limits.minBytesPerSecond)) {
+      const message = `Chunk ${lease.index} arrived too slowly; it needs ${limits.minBytesPerSecond} bytes a second.`
+      stop.abort(new AppError('CHUNK_STALLED', message, { details: { index: lease.index } }))
+      return
+    }
     renewChunk(sql, lease)
       .then(async (renewed) => {
         if (!renewed) stop.abort(await whyLost(sql, held))
@@ -145,6 +154,10 @@ function keepAlive(held: Held, stop: AbortController, receivedBytes: () => numbe
       .catch((error: unknown) => log.debug({ err: error }, 'a chunk lease could not be renewed'))
   }, renewEveryMs)
   return { end: () => clearInterval(timer) }
+}
+
+function trickles(bytes: number, elapsedMs: number, minBytesPerSecond: number): boolean {
+  return elapsedMs >= paceAfterMs && bytes < (elapsedMs / 1000) * minBytesPerSecond
 }
 
 function lostLease(index: number): AppError {

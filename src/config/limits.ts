@@ -1,0 +1,46 @@
+import { z } from 'zod'
+import { listOf, type Read, whole } from './values.ts'
+
+export type LimitsConfig = {
+  requestsPerMinute: { account: number; address: number }
+  /** Whose word counts for where a request came from: a number of proxies, or their addresses and networks. */
+  trustedProxies: number | string[]
+  /** Web pages that may use the API from a browser; `*`: every one. */
+  corsOrigins: string[]
+  /** Requests that did not come by HTTPS are refused, by the word of a trusted proxy. */
+  httpsOnly: boolean
+}
+
+const origin = /^https?:\/\/[^/?#\s*]+$/
+
+export const limitSettings = {
+  RATE_LIMIT_ACCOUNT_PER_MINUTE: whole(1, 10_000_000, 30_000),
+  RATE_LIMIT_ADDRESS_PER_MINUTE: whole(1, 10_000_000, 1_000),
+  TRUST_PROXY: z
+    .string()
+    .default('0')
+    .transform((text) => (/^\d{1,2}$/.test(text) ? Number(text) : listOf(text))),
+  CORS_ORIGINS: z
+    .string()
+    .default('')
+    .transform(listOf)
+    .refine((origins) => origins.every((one) => one === '*' || origin.test(one)), {
+      error: 'must be origins such as https://app.example, with commas between, or *',
+    }),
+  HTTPS_ONLY: z
+    .enum(['true', 'false'], 'must be true or false')
+    .default('false')
+    .transform((text) => text === 'true'),
+}
+
+export function limitsConfig(set: Read<typeof limitSettings>): LimitsConfig {
+  return {
+    requestsPerMinute: {
+      account: set.RATE_LIMIT_ACCOUNT_PER_MINUTE,
+      address: set.RATE_LIMIT_ADDRESS_PER_MINUTE,
+    },
+    trustedProxies: set.TRUST_PROXY,
+    corsOrigins: set.CORS_ORIGINS,
+    httpsOnly: set.HTTPS_ONLY,
+  }
+}

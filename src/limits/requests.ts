@@ -1,0 +1,73 @@
+import { isIPv6 } from 'node:net'
+import { AppError } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { openRedis } from '../queue/redis.ts'
+import { type Count, createCounter } from './shared-counter.ts'
+
+export type RequestLimits = {
+  /** Counts a request of an account, and answers how it stands. Throws RATE_LIMITED with when to come again. */
+  useAccount: (account: string) => Promise<Count>
+  /** Counts against an address what a stranger asked for: no token, a wrong one, or a public page. Throws RATE_LIMITED. */
+  useAddress: (address: string) => Promise<Count>
+  /** Throws RATE_LIMITED for an address that is known to be over its limit, before anything is done for it. */
+  requireAddress: (address: string) => void
+  close: () => void
+}
+
+export type RequestLimitsOptions = {
+  redisUrl: string | undefined
+  queuePrefix: string
+  requestsPerMinute: { account: number; address: number }
+  log: Log
+}
+
+/** No request waits longer than this for a counter. */
+const answerWithinMs = 250
+
+export function openRequestLimits({
+  redisUrl,
+  queuePrefix,
+  requestsPerMinute,
+  log,
+}: RequestLimitsOptions): RequestLimits {
+  const redis =
+    redisUrl === undefined
+      ? undefined
+      : openRedis(redisUrl, { commandTimeoutMs: answerWithinMs, connectTimeoutMs: 5000 })
+  redis?.on('error', (error: unknown) => log.debug({ err: error }, 'the store of request counts is away'))
+  const accounts = createCounter(redis, { name: `${queuePrefix}:requests:account`, limit: requestsPerMinute.account })
+  const addresses = createCounter(redis, { name: `${queuePrefix}:requests:address`, limit: requestsPerMinute.address })
+  return {
+    useAccount: async (account) => requireUnder(accounts.look(account) ?? (await accounts.use(account)), 'account'),
+    useAddress: async (address) => requireUnder(await addresses.use(networkOf(address)), 'address'),
+    requireAddress: (address) => {
+      const count = addresses.look(networkOf(address))
+      if (count) requireUnder(count, 'address')
+    },
+    close: () => redis?.disconnect(),
+  }
+}
+
+function requireUnder(count: Count, whose: 'account' | 'address'): Count {
+  if (!count.isOver) return count
+  const retryAfterSeconds = Math.max(1, Math.ceil(count.resetMs / 1000))
+  throw new AppError('RATE_LIMITED', `Too many requests of this ${whose}: it may make ${count.limit} a minute.`, {
+    details: { limit: count.limit, windowSeconds: 60, per: whose },
+    retryAfterSeconds,
+  })
+}
+
+/** An IPv6 customer has a whole /64, so the addresses in it count as one. */
+export function networkOf(address: string): string {
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1]
+  if (mapped !== undefined) return mapped
+  if (!isIPv6(address)) return address
+  const [head = '', tail] = (address.split('%')[0] ?? '').split('::')
+  const front = head === '' ? [] : head.split(':')
+  const back = tail === undefined || tail === '' ? [] : tail.split(':')
+  const groups = [...front, ...Array.from({ length: 8 - front.length - back.length }, () => '0'), ...back]
+  return `${groups
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`
+}
