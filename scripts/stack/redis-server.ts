@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -7,7 +6,7 @@ import { systemCode } from '../../src/errors.ts'
 import { LaunchError } from '../../src/launch/launch-error.ts'
 import { poll } from '../../src/launch/poll.ts'
 import { freePort } from '../../src/launch/postgres-server.ts'
-import { sendSignal } from '../../src/launch/running-process.ts'
+import { type GuardedProcess, startGuarded } from './guarded-process.ts'
 
 export type OwnRedis = {
   /** The address stays the same over restarts. */
@@ -37,11 +36,11 @@ export async function startOwnRedis(): Promise<OwnRedis> {
       start: async () => {
         running = await run(port, folder)
       },
-      freeze: () => sendSignal(running.pid, 'SIGSTOP'),
-      thaw: () => sendSignal(running.pid, 'SIGCONT'),
+      freeze: () => running.kill('SIGSTOP'),
+      thaw: () => running.kill('SIGCONT'),
       flush: () => flush(redisUrl),
       stop: async () => {
-        sendSignal(running.pid, 'SIGCONT')
+        running.kill('SIGCONT')
         await running.end('SIGTERM')
         await rm(folder, { recursive: true, force: true })
       },
@@ -52,63 +51,28 @@ export async function startOwnRedis(): Promise<OwnRedis> {
   }
 }
 
-type Running = { pid: number; end: (signal: NodeJS.Signals) => Promise<void> }
-
 /** Tried for a while: between a kill and a start somebody else's connection may have been given the port. */
-async function run(port: number, folder: string): Promise<Running> {
+async function run(port: number, folder: string): Promise<GuardedProcess> {
   const running = await poll(() => tryRun(port, folder), { everyMs: 100, deadlineMs: 15_000 })
   if (running === undefined) throw new LaunchError(`redis-server does not start on port ${port}.`)
   return running
 }
 
-async function tryRun(port: number, folder: string): Promise<Running | undefined> {
+async function tryRun(port: number, folder: string): Promise<GuardedProcess | undefined> {
   const options = { port, bind: '127.0.0.1', dir: folder, save: '', appendonly: 'no', 'maxmemory-policy': 'noeviction' }
   const args = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
-  const child = spawn('redis-server', args, { stdio: 'ignore', detached: true })
-  let hasEnded = false
-  let failure: Error | undefined
-  const exited = new Promise<void>((resolve) => {
-    const onEnd = (error?: unknown): void => {
-      hasEnded = true
-      if (error instanceof Error) failure = error
-      resolve()
-    }
-    child.once('error', onEnd)
-    child.once('exit', () => onEnd())
+  const server = await startGuarded({ file: 'redis-server', args }).catch((error: unknown) => {
+    throw missing(error)
   })
-  const end = async (signal: NodeJS.Signals): Promise<void> => {
-    if (!hasEnded) child.kill(signal)
-    await exited
-  }
-  const answered = await poll(async () => hasEnded || (await ping(port)), { everyMs: 20, deadlineMs: 10_000 })
-  if (failure !== undefined) throw missing(failure)
-  if (hasEnded) return undefined
-  if (answered === undefined) {
-    await end('SIGKILL')
-    return undefined
-  }
-  const letGo = guard(child)
-  void exited.then(letGo)
-  return { pid: child.pid ?? 0, end }
+  const answered = await poll(async () => server.hasEnded() || (await ping(port)), { everyMs: 20, deadlineMs: 10_000 })
+  if (answered !== undefined && !server.hasEnded()) return server
+  await server.end('SIGKILL')
+  return undefined
 }
 
-function missing(cause: Error): Error {
+function missing(cause: unknown): unknown {
   if (systemCode(cause) !== 'ENOENT') return cause
   return new LaunchError('There is no redis-server on the PATH. Install Redis.', { cause })
-}
-
-/** Ends Redis when this process is gone without having done so: a shell waits on a pipe that only we hold open. */
-function guard({ pid }: ChildProcess): () => void {
-  const script = 'cat >/dev/null; kill -KILL "$1"'
-  const shell = spawn('/bin/sh', ['-c', script, 'longshore-redis-guard', String(pid)], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    detached: true,
-  })
-  shell.on('error', () => {})
-  shell.unref()
-  return () => {
-    if (shell.pid !== undefined) sendSignal(-shell.pid, 'SIGKILL')
-  }
 }
 
 async function flush(redisUrl: string): Promise<void> {

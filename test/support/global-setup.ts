@@ -3,10 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
+import { isCephInstalled } from '../../scripts/stack/ceph-release.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { packageRoot } from '../../src/package-root.ts'
 import { startPostgresServer } from './postgres-server.ts'
 import { startRedisServer } from './redis-server.ts'
+import { offerS3Store } from './s3-offer.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -16,10 +18,17 @@ declare module 'vitest' {
     templateName: string
     /** The run's Redis; undefined when this machine has none. */
     redisUrl: string | undefined
+    /** Where the run's S3 store is to be had; undefined when this machine has none. */
+    s3StoreUrl: string | undefined
+    /** Whether this machine can start S3 stores of a test's own. */
+    hasCeph: boolean
   }
 }
 
-/** Builds dist/ if it is stale, and starts what all test files share: one Postgres with a migrated template, one Redis. */
+/**
+ * Builds dist/ if it is stale, and starts what all test files share: one Postgres with a migrated template, one Redis, and
+ * one S3 store as soon as somebody asks for it.
+ */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   execFileSync(process.execPath, [join(packageRoot(), 'scripts', 'prepare.mjs')], { stdio: 'inherit' })
   const server = process.env['TEST_DATABASE_URL'] ? undefined : await startPostgresServer()
@@ -30,11 +39,22 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('postgresUrl', postgresUrl)
   project.provide('templateName', templateName)
   project.provide('redisUrl', redisUrl)
+  const hasCeph = await isCephInstalled()
+  project.provide('hasCeph', hasCeph)
+  const s3 = await offerS3Store(process.env, hasCeph)
+  project.provide('s3StoreUrl', s3.url)
   return async () => {
+    await s3.close()
     await redis?.stop()
     if (server === undefined) await dropTemplate(postgresUrl, templateName)
     await server?.stop()
-    if (redisUrl === undefined) reportMissingRedis()
+    if (redisUrl === undefined)
+      reportMissing('REDIS', 'there is no Redis. Put redis-server on the PATH or set REDIS_URL.')
+    if (!hasCeph) {
+      const advice = 'Install radosgw, ceph-mon and ceph-osd.'
+      if (s3.url === undefined) reportMissing('S3', `there is no S3 store. ${advice} Or name a store by S3_TEST_*.`)
+      else reportMissing('BROKEN S3 STORE', `there is no Ceph to break. ${advice}`)
+    }
   }
 }
 
@@ -56,9 +76,8 @@ async function dropTemplate(postgresUrl: string, name: string): Promise<void> {
   await sql.end()
 }
 
-function reportMissingRedis(): void {
-  const line = '#'.repeat(78)
-  const advice = 'Put redis-server on the PATH or set REDIS_URL.'
-  console.error(`\n${line}\n#  THE REDIS TESTS DID NOT RUN: there is no Redis. ${advice}\n${line}\n`)
+function reportMissing(what: string, why: string): void {
+  const line = '#'.repeat(96)
+  console.error(`\n${line}\n#  THE ${what} TESTS DID NOT RUN: ${why}\n${line}\n`)
   if (process.env['CI'] === 'true') process.exitCode = 1
 }
