@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { optional, storableText } from './fields.ts'
 import type { FileView } from './file.ts'
-import type { TaskStatus } from './task.ts'
+import { taskStatuses, type TaskStatus } from './task.ts'
 
 /** Every plan has at most so many chunks; a chunk size that would need more is raised. Also S3's limit on parts. */
 export const maxChunks = 10_000
@@ -43,8 +43,20 @@ export type CreateUploadResponse =
   | { fileExists: true; file: FileView }
   | { fileExists: false; taskId: string; chunkSize: number; chunksCount: number }
 
-/** Answer of `GET …/resume/{taskId}`: all a client needs to go on. Sizes in bytes, times in ISO 8601. */
-export type UploadView = {
+/** The query of `GET …/tasks`. */
+export const listUploadsQuery = z.strictObject({
+  status: z.enum(taskStatuses).optional(),
+  sortBy: z.enum(['filename', 'filesize', 'createdAt', 'updatedAt', 'lastActivity']).default('lastActivity'),
+  sortDescending: z.stringbool({ truthy: ['true'], falsy: ['false'] }).default(true),
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+
+/** The query of `GET …/tasks/recent`. */
+export const recentUploadsQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(10) })
+
+/** An upload as lists show it. Sizes in bytes, times in ISO 8601. */
+export type UploadSummary = {
   taskId: string
   fileName: string
   fileSize: number
@@ -56,7 +68,6 @@ export type UploadView = {
   chunkSize: number
   chunksCount: number
   chunksUploaded: number
-  uploadedChunks: number[]
   /** Percent of the chunks that are safely there. */
   progress: number
   status: TaskStatus
@@ -66,6 +77,40 @@ export type UploadView = {
   lastActivity: string
   createdAt: string
   updatedAt: string
+}
+
+/** Answer of `GET …/resume/{taskId}`: all a client needs to go on. */
+export type UploadView = UploadSummary & { uploadedChunks: number[] }
+
+/** Answer of `GET …/tasks/{taskId}/details`. */
+export type UploadDetails = UploadView & {
+  errorCode: string | null
+  pool: { id: string; name: string }
+  bundle: { id: string; name: string } | null
+  /** Bytes per second over the last 30 s, or since it was begun or resumed when that is less. */
+  uploadSpeed: number
+  /** Seconds until every byte is there at that speed; null when nothing arrives, 0 when all is there. */
+  estimatedTimeRemaining: number | null
+}
+
+/** Answer of `GET …/stats`: of the account's uploads that are still on record. */
+export type UploadStats = {
+  totalTasks: number
+  inProgressTasks: number
+  pausedTasks: number
+  completedTasks: number
+  failedTasks: number
+  cancelledTasks: number
+  expiredTasks: number
+  /** Bytes that arrived, also of uploads that did not end well. */
+  totalUploadedBytes: number
+  /** Percent, of those in progress; 0 when there are none. */
+  averageProgress: number
+  /** The uploads that something happened to last, the latest first. */
+  recentActivity: Pick<
+    UploadSummary,
+    'taskId' | 'fileName' | 'fileSize' | 'status' | 'progress' | 'fileId' | 'lastActivity'
+  >[]
 }
 
 /** Answer of `GET …/progress/{taskId}`; also the data of the event `upload.progress`. */

@@ -31,6 +31,7 @@ export type UploadRow = {
 export type NewUpload = Pick<
   UploadRow,
   | 'taskId'
+  | 'accountId'
   | 'fileName'
   | 'fileSizeBytes'
   | 'contentType'
@@ -45,14 +46,15 @@ export type NewUpload = Pick<
 
 export async function insertUpload(query: Query, upload: NewUpload): Promise<void> {
   await query`
-    insert into uploads (task_id, file_name, file_size_bytes, content_type, chunk_size_bytes, chunks_count, pool_id,
+    insert into uploads (task_id, account_id, file_name, file_size_bytes, content_type, chunk_size_bytes, chunks_count, pool_id,
       bundle_id, declared_sha256, file_expired_at, sink_key)
-    values (${upload.taskId}, ${upload.fileName}, ${upload.fileSizeBytes}, ${upload.contentType},
+    values (${upload.taskId}, ${upload.accountId}, ${upload.fileName}, ${upload.fileSizeBytes}, ${upload.contentType},
       ${upload.chunkSizeBytes}, ${upload.chunksCount}, ${upload.poolId}, ${upload.bundleId}, ${upload.declaredSha256},
       ${upload.fileExpiredAt}, ${upload.sinkKey})`
 }
 
-const columns = (query: Query) => query`
+/** What an UploadRow is read from: tasks as t, uploads as u. */
+export const uploadColumns = (query: Query) => query`
   u.task_id, t.account_id, t.status, t.error_code, t.error_message, t.epoch, u.file_name, u.file_size_bytes,
   u.content_type, u.chunk_size_bytes, u.chunks_count, u.chunks_uploaded, u.pool_id, u.bundle_id, u.declared_sha256,
   u.file_expired_at, u.sink_key, u.phase, u.tainted, u.damaged_chunks, u.file_id, t.last_activity, t.created_at,
@@ -70,7 +72,7 @@ export async function findUpload(
   // A statement of its own: one that locks and reads at once may wait, and then reads the upload as it was before.
   if (options.lock) await query`select 1 from tasks where id = ${taskId} for no key update`
   const [row] = await query<UploadRow[]>`
-    select ${columns(query)} from tasks t join uploads u on u.task_id = t.id
+    select ${uploadColumns(query)} from tasks t join uploads u on u.task_id = t.id
     where t.id = ${taskId} and t.account_id = ${accountId}`
   return row
 }

@@ -16,6 +16,7 @@ import type { ScheduleDeps } from '../tasks/schedules.ts'
 import { refuseOtherMethods } from './methods.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
 import type { UnderWay } from './under-way.ts'
+import { uploadListRoutes } from './upload-lists.ts'
 import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
 
 export type AppDeps = UploadRoutesDeps &
@@ -47,6 +48,7 @@ export function createApp(deps: AppDeps): Express {
   const api = Router()
   api.use('/files/upload/chunk', refuseOtherMethods(chunkRoutes(deps, signedIn('files'))))
   api.use('/files/upload', refuseOtherMethods(uploadRoutes(deps, signedIn('files'))))
+  api.use('/files/upload', refuseOtherMethods(uploadListRoutes(deps, signedIn('files'))))
   api.use('/files', refuseOtherMethods(fileRoutes(deps, signedIn('files'))))
   api.use('/tasks', refuseOtherMethods(taskRoutes(deps, signedIn('tasks'))))
   api.use('/schedules', refuseOtherMethods(scheduleRoutes(deps, signedIn('tasks'))))

@@ -43,7 +43,7 @@ export async function finishUpload(
       kind: 'completed',
       results: { fileId: file.id },
       commit: (query) => commitFile(query, upload, file),
-      after: () => clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: key }),
+      after: async () => void (await clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: key })),
       event: (endedAt) => completedEvent(upload, file.id, endedAt),
     }
   } catch (error) {
@@ -87,7 +87,7 @@ async function encryptUpload(
       await outputs.commit(query, [file])
       await closeUpload(query, upload.taskId, fileId)
     },
-    after: () => clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: null }),
+    after: async () => void (await clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: null })),
     event: (endedAt) => completedEvent(upload, fileId, endedAt),
   }
 }

@@ -1,4 +1,4 @@
-import type { UploadProgress, UploadView } from '../contract/upload.ts'
+import type { UploadProgress, UploadSummary, UploadView } from '../contract/upload.ts'
 import { listReceived } from '../db/chunks.ts'
 import type { Sql } from '../db/connect.ts'
 import { findUpload, type UploadRow } from '../db/uploads.ts'
@@ -9,8 +9,17 @@ export type Wanted = { taskId: string; accountId: string }
 
 /** All that a client needs to go on with an upload. Throws TASK_NOT_FOUND. */
 export async function showUpload(sql: Sql, wanted: Wanted): Promise<UploadView> {
-  const upload = await requireUpload(sql, wanted)
+  return presentWhole(sql, await requireUpload(sql, wanted))
+}
+
+/** The same with which chunks are there, counted just now. */
+export async function presentWhole(sql: Sql, upload: UploadRow): Promise<UploadView> {
   const uploadedChunks = await receivedChunks(sql, upload)
+  return { ...presentUpload({ ...upload, chunksUploaded: uploadedChunks.length }), uploadedChunks }
+}
+
+/** An upload as lists show it. */
+export function presentUpload(upload: UploadRow): UploadSummary {
   return {
     taskId: upload.taskId,
     fileName: upload.fileName,
@@ -22,9 +31,8 @@ export async function showUpload(sql: Sql, wanted: Wanted): Promise<UploadView> 
     expiredAt: upload.fileExpiredAt?.toISOString() ?? null,
     chunkSize: upload.chunkSizeBytes,
     chunksCount: upload.chunksCount,
-    chunksUploaded: uploadedChunks.length,
-    uploadedChunks,
-    progress: percent(uploadedChunks.length, upload.chunksCount),
+    chunksUploaded: upload.chunksUploaded,
+    progress: percent(upload.chunksUploaded, upload.chunksCount),
     status: upload.status,
     phase: upload.phase,
     fileId: upload.fileId,

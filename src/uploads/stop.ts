@@ -9,7 +9,7 @@ export async function uploadStopped(deps: ClearDeps, query: Query, task: TaskFac
   const upload = await findUpload(query, task)
   if (!upload) return async () => {}
   await closeUpload(query, task.taskId, undefined)
-  return () => clearSink(deps, { ...upload, keepKey: null })
+  return async () => void (await clearSink(deps, { ...upload, keepKey: null }))
 }
 
 /** A resumed upload wants a worker only when its chunks are all there. */

@@ -96,6 +96,13 @@ export const tasks = pgTable(
       .on(table.scheduleId)
       .where(sql`schedule_id is not null and status in ('Pending', 'InProgress', 'Paused')`),
     index('tasks_account_status').on(table.accountId, table.status, table.lastActivity),
+    // For the lists and figures of uploads, which an account may have among any number of other tasks.
+    index('tasks_upload_activity').on(table.accountId, table.lastActivity, table.id).where(sql`type = 'FileUpload'`),
+    index('tasks_upload_created').on(table.accountId, table.createdAt, table.id).where(sql`type = 'FileUpload'`),
+    index('tasks_upload_updated').on(table.accountId, table.updatedAt, table.id).where(sql`type = 'FileUpload'`),
+    index('tasks_upload_status')
+      .on(table.accountId, table.status, table.progress, table.id)
+      .where(sql`type = 'FileUpload'`),
   ],
 )
 

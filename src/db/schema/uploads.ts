@@ -11,6 +11,8 @@ export const uploads = pgTable(
     taskId: uuid('task_id')
       .primaryKey()
       .references(() => tasks.id, { onDelete: 'cascade' }),
+    /** The task's, repeated here for the lists that are sorted by what only an upload has. */
+    accountId: uuid('account_id').notNull(),
     fileName: text('file_name').notNull(),
     fileSizeBytes: bigint('file_size_bytes', { mode: 'number' }).notNull(),
     contentType: text('content_type').notNull(),
@@ -36,6 +38,9 @@ export const uploads = pgTable(
   (table) => [
     check('uploads_phase', sql`phase in ('receiving', 'finishing', 'done')`),
     index('uploads_sink_open').on(table.taskId).where(sql`sink_open`),
+    // Of a name only the beginning: an index entry has room for 2,700 bytes, and a name may have 4,096.
+    index('uploads_account_name').on(table.accountId, sql`left(file_name, 200)`, table.taskId),
+    index('uploads_account_size').on(table.accountId, table.fileSizeBytes, table.taskId),
   ],
 )
 

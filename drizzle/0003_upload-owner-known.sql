@@ -1,0 +1,1 @@
+ALTER TABLE "uploads" ALTER COLUMN "account_id" SET NOT NULL;
