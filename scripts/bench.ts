@@ -1,9 +1,11 @@
 import { parseArgs } from 'node:util'
 import { explain } from '../src/launch/environment.ts'
 import { benchJobs, jobParts } from './bench/jobs.ts'
+import { benchLists } from './bench/lists.ts'
 import { benchUpload } from './bench/upload.ts'
 
 const usage = `npm run bench -- upload [--rounds 3] [--brief] [--peers-only] [--dir <folder>]
+npm run bench -- lists [--rounds 3] [--brief] [--dir <folder>]
 npm run bench -- jobs [${jobParts.join('|')}]… [--rounds 3] [--brief] [--dir <folder>]`
 
 /** Runs the benchmark named on the command line. Ends with 1 when something failed, with 2 when it was not understood. */
@@ -35,6 +37,7 @@ function readBenchmark(): (() => Promise<string[]>) | undefined {
   if (name === 'upload' && parts.length === 0) {
     return () => benchUpload({ ...options, peersOnly: values['peers-only'] }, print)
   }
+  if (name === 'lists' && parts.length === 0) return () => benchLists(options, print)
   const isJobs = name === 'jobs' && parts.every((part) => jobParts.includes(part))
   return isJobs ? () => benchJobs(parts, options, print) : undefined
 }

@@ -11,6 +11,7 @@ import { readPostgresCpuSeconds } from './usage.ts'
 export type OurStack = {
   url: string
   secret: string
+  databaseUrl: string
   api: ServerProcess
   worker: ServerProcess
   /** Everything the two keep on disk lies in here. */
@@ -38,7 +39,16 @@ export async function startOurStack(databaseUrl: string, folder: string): Promis
     undo.push(api.stop)
     const worker = await startServer(scriptPath('workers/main.js'), env, 'working')
     undo.push(worker.stop)
-    return { url: api.url, secret, api, worker, dataDir, postgresCpuSeconds: database.cpuSeconds, stop }
+    return {
+      url: api.url,
+      secret,
+      databaseUrl: database.url,
+      api,
+      worker,
+      dataDir,
+      postgresCpuSeconds: database.cpuSeconds,
+      stop,
+    }
   } catch (error) {
     await stop()
     throw error

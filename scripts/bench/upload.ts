@@ -1,7 +1,7 @@
-import { chmod, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { startEmbeddedPostgres } from '../../src/launch/embedded-postgres.ts'
+import { openDatabaseServer } from './database-server.ts'
 import { type Measured, scratchFolder, type Subject } from './measure.ts'
 import { measureCrowd, measureLatency } from './our-limits.ts'
 import { ours } from './ours.ts'
@@ -43,28 +43,6 @@ export async function benchUpload(options: UploadBenchmark, print: Print): Promi
     }
   } finally {
     await rm(folder, { recursive: true, force: true })
-  }
-}
-
-async function openDatabaseServer({
-  databaseUrl,
-  log,
-}: UploadBenchmark): Promise<{ databaseUrl: string; stop: () => Promise<void> }> {
-  if (databaseUrl !== undefined) return { databaseUrl, stop: async () => {} }
-  const dataDir = await scratchFolder(join(tmpdir(), 'longshore-bench-postgres'))
-  const remove = (): Promise<void> => rm(dataDir, { recursive: true, force: true })
-  try {
-    // Under root Postgres runs as another user, and would keep its data elsewhere if that user could not enter.
-    await chmod(dataDir, 0o755)
-    const server = await startEmbeddedPostgres({ dataDir, log })
-    const stop = async (): Promise<void> => {
-      await server.stop()
-      await remove()
-    }
-    return { databaseUrl: server.databaseUrl, stop }
-  } catch (error) {
-    await remove()
-    throw error
   }
 }
 

@@ -84,7 +84,7 @@ describe('the lists and figures of uploads', () => {
     expect(body['uploadedChunks']).toEqual([0])
     for (const index of [1, 2]) await other.putChunk(taskId, index, bytes.subarray(index * 10, index * 10 + 10))
     expect((await other.complete(taskId)).status).toBe(200)
-    expect((await list(client, '?status=Completed')).names.sort()).toEqual(['half.bin', 'whole.bin'])
+    expect((await list(client, '?status=Completed&sortBy=filename')).names).toEqual(['whole.bin', 'half.bin'])
   })
 
   it('sorts by each field, both ways, in pages, and shows nobody else’s', async () => {
@@ -127,12 +127,8 @@ describe('the lists and figures of uploads', () => {
       'GET',
       `${uploads}/tasks?status=Nope&sortBy=size&sortDescending=1&offset=-1&limit=201&x=1`,
     )
-    expect(errorsOf(answer)).toEqual(
-      ['status', 'sortBy', 'sortDescending', 'offset', 'limit', 'x'].map((field) => ({
-        field,
-        message: expect.any(String),
-      })),
-    )
+    const fields = ['status', 'sortBy', 'sortDescending', 'offset', 'limit', 'x']
+    expect(errorsOf(answer)).toEqual(fields.map((field) => ({ field, message: expect.any(String) })))
     expect(errorsOf(await client.call('GET', `${uploads}/tasks/recent?limit=0`))).toHaveLength(1)
     const wrongMethod = await client.call('POST', `${uploads}/tasks`)
     expectRefusal(wrongMethod, 405, 'METHOD_NOT_ALLOWED')
@@ -211,9 +207,6 @@ describe('the lists and figures of uploads', () => {
       totalUploadedBytes: 1000 + 10 + 10 + 10,
       averageProgress: 16.6,
     })
-    expect(
-      listIn({ ...(await client.call('GET', `${uploads}/stats`)), body: all['recentActivity'] as never }),
-    ).toHaveLength(5)
     expect(all['recentActivity']).toMatchObject([
       { fileName: 'expired', status: 'Expired', progress: 0 },
       {},
