@@ -9,6 +9,7 @@ import { openSignals } from './db/signals.ts'
 import { findTaskOwner } from './db/tasks.ts'
 import { openPools } from './files/pools.ts'
 import { createApp } from './http/app.ts'
+import { createAuditTrail } from './http/audit-trail.ts'
 import { listen } from './http/listen.ts'
 import { openRequestLimits } from './limits/requests.ts'
 import { UnderWay } from './http/under-way.ts'
@@ -32,7 +33,7 @@ runMain(async (env) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('api', config.log)
   const parts = await openParts(config, scope)
-  const { sql, signals, engine, dispatcher, progress, requestLimits, database } = parts
+  const { sql, signals, engine, dispatcher, progress, requestLimits, audit, database } = parts
   const authenticate = createVerifier(config.tokens)
   const shutdown = new AbortController()
   const underWay = new UnderWay()
@@ -68,6 +69,7 @@ runMain(async (env) => {
     await atMost(1000, Promise.all([underWay.idle(), dispatcher.idle()]))
     await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
     requestLimits.close()
+    await atMost(1000, audit.close())
     await database.close(1)
     log.info('stopped')
   }
@@ -87,5 +89,6 @@ async function openParts(config: Config, scope: (name: string) => Log) {
   const registry = registerJobs([...jobs, ...custom])
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
   const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })
-  return { database, sql, signals, engine, dispatcher, pools, registry, progress, requestLimits }
+  const audit = createAuditTrail({ sql, log: scope('http') })
+  return { database, sql, signals, engine, dispatcher, pools, registry, progress, requestLimits, audit }
 }

@@ -35,6 +35,7 @@ describe('the settings', () => {
         clockToleranceSeconds: 30,
       },
       secretsKeys: [],
+      auditRetentionMs: 365 * 24 * 3_600_000,
       limits: {
         requestsPerMinute: { account: 30_000, address: 1000 },
         trustedProxies: 0,

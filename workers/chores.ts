@@ -1,3 +1,4 @@
+import { forgetAuditEntries } from '../src/db/audit.ts'
 import { leaseMs } from '../src/db/claims.ts'
 import { sweepFiles, sweepOrphans, sweepOutputs } from '../src/files/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
@@ -23,14 +24,22 @@ export type ChoreSettings = {
   storage: { orphanGraceMs: number; trashRetentionMs: number }
   uploads: { staleThresholdMs: number; cleanupIntervalMs: number }
   tasks: { retentionMs: number }
+  auditRetentionMs: number
 }
 
 /** What has to be done now and then, by any worker: each is safe when several do it at once. */
-export function chores(deps: ChoreDeps, { uploads, tasks, storage }: ChoreSettings): Chore[] {
-  return [...taskChores(deps, tasks.retentionMs), ...uploadChores(deps, uploads), ...fileChores(deps, storage)]
+export function chores(deps: ChoreDeps, { uploads, tasks, storage, auditRetentionMs }: ChoreSettings): Chore[] {
+  return [
+    ...taskChores(deps, { retentionMs: tasks.retentionMs, auditRetentionMs }),
+    ...uploadChores(deps, uploads),
+    ...fileChores(deps, storage),
+  ]
 }
 
-function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
+function taskChores(
+  deps: ChoreDeps,
+  { retentionMs, auditRetentionMs }: { retentionMs: number; auditRetentionMs: number },
+): Chore[] {
   const { sql, engine, dispatcher } = deps
   const thenAdmit = async (readied: Promise<number>): Promise<number> => {
     const count = await readied
@@ -53,6 +62,7 @@ function taskChores(deps: ChoreDeps, retentionMs: number): Chore[] {
     { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },
     { name: 'ended tasks', everyMs: 60_000, run: () => sweepEndedTasks(sql, retentionMs) },
     { name: 'idempotency keys', everyMs: 600_000, run: () => sweepAnswers(sql) },
+    { name: 'audit entries', everyMs: 600_000, run: () => forgetAuditEntries(sql, auditRetentionMs) },
   ]
 }
 

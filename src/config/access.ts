@@ -13,6 +13,7 @@ export type AccessConfig = {
   }
   /** Keys that passwords of tasks are sealed under, the newest first. None: such tasks are refused. */
   secretsKeys: Buffer[]
+  auditRetentionMs: number
 }
 
 export const accessSettings = {
@@ -21,6 +22,7 @@ export const accessSettings = {
   AUTH_JWT_ISSUER: z.string().optional(),
   AUTH_JWT_AUDIENCE: z.string().optional(),
   AUTH_CLOCK_TOLERANCE_SECONDS: whole(0, 300, 30),
+  AUDIT_RETENTION_DAYS: whole(1, 36_500, 365),
   SECRETS_KEYS: z
     .string()
     .default('')
@@ -41,6 +43,7 @@ export function accessConfig(set: Read<typeof accessSettings>): AccessConfig {
       clockToleranceSeconds: set.AUTH_CLOCK_TOLERANCE_SECONDS,
     },
     secretsKeys: set.SECRETS_KEYS,
+    auditRetentionMs: set.AUDIT_RETENTION_DAYS * 24 * 3_600_000,
   }
 }
 

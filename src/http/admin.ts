@@ -1,32 +1,27 @@
-import { type RequestHandler, Router } from 'express'
+import { Router } from 'express'
 import { type Band, bands } from '../contract/task.ts'
 import { listBandMinutes, listBands, listRunning, pauseBand, resumeBand } from '../db/bands.ts'
 import { type Sql, transact } from '../db/connect.ts'
 import { listWorkers } from '../db/workers.ts'
 import { AppError } from '../errors.ts'
 import type { Dispatcher } from '../tasks/dispatch.ts'
-import type { SignedIn, SignedInHandler } from './caller.ts'
+import { forAdmins, type SignedIn } from './caller.ts'
 
 export type AdminRoutesDeps = { sql: Sql; dispatcher: Pick<Dispatcher, 'admit'> }
 
 /** `/admin/…`: for tokens with `role: admin`. */
 export function adminRoutes({ sql, dispatcher }: AdminRoutesDeps, signedIn: SignedIn): Router {
   const router = Router()
-  const forAdmins = (handler: SignedInHandler): RequestHandler =>
-    signedIn(async (request, response, caller) => {
-      if (!caller.admin) throw new AppError('FORBIDDEN', 'This is for admins.')
-      await handler(request, response, caller)
-    })
 
   router.get(
     '/bands',
-    forAdmins(async (_request, response) => {
+    forAdmins(signedIn, async (_request, response) => {
       response.json(await showBands(sql))
     }),
   )
   router.post(
     '/bands/:band/pause',
-    forAdmins(async (request, response) => {
+    forAdmins(signedIn, async (request, response) => {
       const band = bandCalled(request.params['band'])
       await transact(sql, (query) => pauseBand(query, band))
       response.json((await showBands(sql)).find((one) => one.band === band))
@@ -34,7 +29,7 @@ export function adminRoutes({ sql, dispatcher }: AdminRoutesDeps, signedIn: Sign
   )
   router.post(
     '/bands/:band/resume',
-    forAdmins(async (request, response) => {
+    forAdmins(signedIn, async (request, response) => {
       const band = bandCalled(request.params['band'])
       await resumeBand(sql, band)
       dispatcher.admit()
@@ -43,7 +38,7 @@ export function adminRoutes({ sql, dispatcher }: AdminRoutesDeps, signedIn: Sign
   )
   router.get(
     '/workers',
-    forAdmins(async (_request, response) => {
+    forAdmins(signedIn, async (_request, response) => {
       const [workers, running] = await Promise.all([listWorkers(sql), listRunning(sql)])
       response.json(
         workers.map((worker) => ({ ...worker, running: running.filter((task) => task.workerId === worker.id) })),

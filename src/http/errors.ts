@@ -3,12 +3,15 @@ import { MulterError } from 'multer'
 import { isDatabaseUnavailable } from '../db/connect.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { requestIdOf } from './request-id.ts'
 
 /** The one place where an error becomes an answer: `{ code, message, status, details }`. */
 export function answerErrors(log: Log): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     const refusal = toAppError(error)
-    const facts = { err: error, method: request.method, path: request.path, code: refusal.code }
+    const requestId = requestIdOf(response)
+    response.locals['code'] = refusal.code
+    const facts = { err: error, requestId, method: request.method, path: request.path, code: refusal.code }
     if (refusal.status >= 500) log.error(facts, 'a request failed')
     else log.debug(facts, 'a request was refused')
     // The answer has begun, so its status cannot change any more: cut it off, lest it look whole.

@@ -23,6 +23,7 @@ const exposedHeaders = [
   'RateLimit',
   'RateLimit-Policy',
   'Retry-After',
+  'X-Request-Id',
   'X-Total',
 ]
 const preflightKeptSeconds = 600

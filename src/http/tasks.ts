@@ -14,6 +14,7 @@ import { cancel, type ControlDeps, pause, remove, reprioritise, resume, retry } 
 import { getTask, listEvents, presentTask, taskNotFound, taskStats } from '../tasks/show.ts'
 import { retryAll } from '../tasks/retry-all.ts'
 import { type SubmitDeps, submitTasks } from '../tasks/submit.ts'
+import { noteMade } from './audit-trail.ts'
 import type { SignedIn } from './caller.ts'
 import { keyedRequest } from './idempotency-key.ts'
 import { parseQuery, pathUuid, readBody, readOptionalBody } from './validate.ts'
@@ -42,6 +43,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
         path: () => '',
       })
       if (!task) throw taskNotFound('')
+      noteMade(response, task.id)
       response.status(201).location(`${request.baseUrl}/${task.id}`).json(presentTask(task))
     }),
   )
@@ -56,6 +58,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
         keyed: keyedRequest(request, caller),
         path: (index) => `tasks.${index}.`,
       })
+      noteMade(response, ...tasks.map((task) => task.id))
       response.status(201).json({ tasks: tasks.map(presentTask) })
     }),
   )

@@ -6,6 +6,7 @@ import { type CreateDeps, createUpload } from '../uploads/create.ts'
 import { uploadNotFound } from '../uploads/plan-cache.ts'
 import { cancel, type ControlDeps } from '../tasks/control.ts'
 import { requireUpload, showProgress, showUpload, type Wanted } from '../uploads/show.ts'
+import { noteMade } from './audit-trail.ts'
 import type { SignedIn } from './caller.ts'
 import { keyedRequest } from './idempotency-key.ts'
 import { preferredWaitMs } from './prefer.ts'
@@ -28,7 +29,9 @@ export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router
     '/create',
     signedIn(async (request, response, caller) => {
       const body = await readBody(createUploadRequest, request, response)
-      response.json(await createUpload(deps, caller.account, body, keyedRequest(request, caller)))
+      const answer = await createUpload(deps, caller.account, body, keyedRequest(request, caller))
+      noteMade(response, answer.fileExists ? answer.file.id : answer.taskId)
+      response.json(answer)
     }),
   )
 

@@ -1,0 +1,100 @@
+import type { Request, Response } from 'express'
+import type { Identity } from '../auth/verify.ts'
+import { type AuditEntry, insertAuditEntries } from '../db/audit.ts'
+import type { Sql } from '../db/connect.ts'
+import type { Log } from '../log.ts'
+import { requestIdOf } from './request-id.ts'
+
+export type AuditTrail = {
+  /** Notes what a request did, or was refused to do, once it is answered. */
+  follow: (request: Request, response: Response, caller: Identity) => void
+  /** Resolves when all that was noted is in the ledger, or cannot be brought there. */
+  close: () => Promise<void>
+}
+
+const flushAfterMs = 100
+const tryAgainAfterMs = 1000
+/** So many entries wait in memory for a ledger that is away; beyond it the oldest are written to the log instead. */
+const mostWaiting = 20_000
+const mostAtOnce = 1000
+
+/**
+ * The record of who did what. Entries are written in groups a moment after their requests were answered, so that no request
+ * waits for it; a process that is killed takes the last tenth of a second with it. Reading is not recorded, nor are chunks:
+ * there are too many of either to tell anything.
+ */
+export function createAuditTrail({ sql, log }: { sql: Sql; log: Log }): AuditTrail {
+  let waiting: AuditEntry[] = []
+  let flushing: Promise<void> | undefined
+  let timer: NodeJS.Timeout | undefined
+
+  const flush = async (): Promise<void> => {
+    while (waiting.length > 0) {
+      const entries = waiting.slice(0, mostAtOnce)
+      await insertAuditEntries(sql, entries)
+      waiting = waiting.slice(entries.length)
+    }
+  }
+  const flushLater = (delayMs: number): void => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      flushing = flush().catch((error: unknown) => {
+        log.warn({ err: error, waiting: waiting.length }, 'the audit trail cannot be written; it is tried again')
+        flushLater(tryAgainAfterMs)
+      })
+    }, delayMs)
+  }
+  const add = (entry: AuditEntry): void => {
+    waiting.push(entry)
+    if (waiting.length > mostWaiting) log.error({ audit: waiting.shift() }, 'an audit entry went to the log alone')
+    flushLater(flushAfterMs)
+  }
+  return {
+    follow: (request, response, caller) => {
+      if (request.method === 'GET' || request.method === 'HEAD') return
+      const asked = whatIsAsked(request, caller)
+      response.once('close', () => add({ ...asked, ...whatCameOfIt(asked.thingIds, response) }))
+    },
+    close: async () => {
+      clearTimeout(timer)
+      await flushing
+      await flush().catch(() => {
+        for (const entry of waiting) log.error({ audit: entry }, 'an audit entry went to the log alone')
+      })
+    },
+  }
+}
+
+/** Looked at while the route is at it: once an error has left it, Express has forgotten which it was. */
+function whatIsAsked(request: Request, caller: Identity) {
+  const route: unknown = request.route
+  const path = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined
+  const place = request.baseUrl.replace(/^\/(api|drive)/, '')
+  return {
+    accountId: caller.account,
+    isAdmin: caller.admin,
+    action: `${request.method} ${place}${typeof path === 'string' && path !== '/' ? path : ''}`,
+    thingIds: Object.values(request.params).map(String),
+    address: request.ip ?? '',
+  }
+}
+
+function whatCameOfIt(thingIds: readonly string[], response: Response) {
+  return {
+    at: new Date(),
+    thingIds: [...thingIds, ...madeBy(response)],
+    status: response.statusCode,
+    code: typeof response.locals['code'] === 'string' ? response.locals['code'] : null,
+    requestId: requestIdOf(response),
+  }
+}
+
+/** The id of what a request made, for the audit trail. */
+export function noteMade(response: Response, ...thingIds: string[]): void {
+  response.locals['made'] = [...madeBy(response), ...thingIds]
+}
+
+function madeBy(response: Response): string[] {
+  const made: unknown = response.locals['made']
+  return Array.isArray(made) ? made.map(String) : []
+}

@@ -1,0 +1,93 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { signToken } from '../../src/auth/token.ts'
+import { forgetAuditEntries } from '../../src/db/audit.ts'
+import { clientOf, type TestClient } from '../support/client.ts'
+import { expectRefusal } from '../support/refusal.ts'
+import { openStage, type Stage } from '../support/stage.ts'
+import { secret, until } from '../support/system.ts'
+
+describe('the audit trail', { timeout: 60_000 }, () => {
+  let stage: Stage
+  let admin: TestClient
+  beforeAll(async () => {
+    stage = await openStage({ workers: 0, env: { TRUST_PROXY: '1' } })
+    const token = await signToken(secret, { account: randomUUID(), admin: true, expiresInSeconds: 600 })
+    admin = await clientOf(stage.system.urls[0] ?? '')
+    const { call } = admin
+    admin.call = (method, path, options) =>
+      call(method, path, { ...options, headers: { authorization: `Bearer ${token}`, ...options?.headers } })
+  })
+  afterAll(() => stage.close())
+
+  const entriesOf = async (query: string): Promise<Record<string, unknown>[]> => {
+    const { status, body } = await admin.call('GET', `/api/admin/audit?${query}`)
+    if (status !== 200) throw new Error(JSON.stringify(body))
+    return body['entries'] as Record<string, unknown>[]
+  }
+  const untilEntries = (query: string, count: number) =>
+    until(async () => {
+      const entries = await entriesOf(query)
+      return entries.length >= count ? entries : undefined
+    })
+
+  it('tells who did what to which thing from where, and what came of it, but not who read', async () => {
+    const client = await stage.client()
+    const from = { 'x-forwarded-for': '198.51.100.7', 'x-request-id': 'gateway-4711' }
+    const created = await client.call('POST', '/drive/files/upload/create', {
+      body: { fileName: 'f', fileSize: 3, contentType: 'a/b', hash: 'ab'.repeat(32) },
+      headers: from,
+    })
+    expect(created.headers.get('x-request-id')).toBe('gateway-4711')
+    const taskId = String(created.body['taskId'])
+    await client.call('GET', `/api/files/upload/progress/${taskId}`)
+    await client.putChunk(taskId, 0, randomBytes(3))
+    await client.call('POST', `/api/tasks/${taskId}/retry`)
+    await client.call('DELETE', `/api/files/upload/task/${taskId}`)
+    const entries = await untilEntries(`accountId=${client.account}`, 3)
+    expect(entries).toEqual([
+      expect.objectContaining({
+        action: 'DELETE /files/upload/task/:taskId',
+        thingIds: [taskId],
+        status: 204,
+        code: null,
+      }),
+      expect.objectContaining({ action: 'POST /tasks/:taskId/retry', status: 409, code: 'TASK_STATE' }),
+      expect.objectContaining({
+        action: 'POST /files/upload/create',
+        thingIds: [taskId],
+        status: 200,
+        address: '198.51.100.7',
+        requestId: 'gateway-4711',
+        isAdmin: false,
+      }),
+    ])
+  })
+
+  it('is found by thing, action and time, page by page, and by admins alone', async () => {
+    const client = await stage.client()
+    const taskId = randomUUID()
+    for (const verb of ['pause', 'resume', 'cancel']) await client.call('POST', `/api/tasks/${taskId}/${verb}`)
+    await untilEntries(`thingId=${taskId}`, 3)
+    expect(await entriesOf(`thingId=${taskId}&action=${encodeURIComponent('POST /tasks/:taskId/p')}`)).toHaveLength(1)
+    expect(await entriesOf(`thingId=${taskId}&until=2020-01-01T00:00:00Z`)).toEqual([])
+    const first = (await admin.call('GET', `/api/admin/audit?thingId=${taskId}&limit=2`)).body
+    expect(first['entries']).toHaveLength(2)
+    const next = (await admin.call('GET', `/api/admin/audit?thingId=${taskId}&limit=2&before=${first['before']}`)).body
+    expect(next).toMatchObject({ entries: [{ action: 'POST /tasks/:taskId/pause' }], before: null })
+    expectRefusal(await client.call('GET', '/api/admin/audit'), 403, 'FORBIDDEN')
+    expectRefusal(await admin.call('GET', '/api/admin/audit?limit=0'), 400, 'VALIDATION_FAILED')
+  })
+
+  it('cannot be changed, and only what is past its retention is removed', async () => {
+    const client = await stage.client()
+    await client.call('POST', `/api/tasks/${randomUUID()}/pause`)
+    await untilEntries(`accountId=${client.account}`, 1)
+    await expect(stage.sql`update audit_entries set status = 200`).rejects.toThrow('not changed')
+    await expect(stage.sql`delete from audit_entries`).rejects.toThrow('not changed')
+    await expect(stage.sql`truncate audit_entries`).rejects.toThrow('not changed')
+    expect(await forgetAuditEntries(stage.sql, 3_600_000)).toBe(0)
+    expect(await forgetAuditEntries(stage.sql, -60_000)).toBeGreaterThan(0)
+    expect(await entriesOf(`accountId=${client.account}`)).toEqual([])
+  })
+})
