@@ -4,7 +4,7 @@ import { benchJobs, jobParts } from './bench/jobs.ts'
 import { benchLists } from './bench/lists.ts'
 import { benchUpload } from './bench/upload.ts'
 
-const usage = `npm run bench -- upload [--rounds 3] [--brief] [--peers-only] [--dir <folder>]
+const usage = `npm run bench -- upload [--rounds 3] [--size <MiB>] [--brief] [--peers-only] [--dir <folder>]
 npm run bench -- lists [--rounds 3] [--brief] [--dir <folder>]
 npm run bench -- jobs [${jobParts.join('|')}]… [--rounds 3] [--brief] [--dir <folder>]`
 
@@ -25,7 +25,8 @@ function readBenchmark(): (() => Promise<string[]>) | undefined {
   const { values, positionals } = readArguments()
   const [name, ...parts] = positionals
   const rounds = Number(values.rounds ?? (values.brief ? 1 : 3))
-  if (!Number.isInteger(rounds) || rounds < 1) return undefined
+  const sizeMebibytes = Number(values.size ?? 1024)
+  if (![rounds, sizeMebibytes].every((number) => Number.isInteger(number) && number >= 1)) return undefined
   const options = {
     rounds,
     brief: values.brief,
@@ -35,7 +36,7 @@ function readBenchmark(): (() => Promise<string[]>) | undefined {
   }
   const print = (text: string): void => void process.stdout.write(`${text}\n`)
   if (name === 'upload' && parts.length === 0) {
-    return () => benchUpload({ ...options, peersOnly: values['peers-only'] }, print)
+    return () => benchUpload({ ...options, sizeMebibytes, peersOnly: values['peers-only'] }, print)
   }
   if (name === 'lists' && parts.length === 0) return () => benchLists(options, print)
   const isJobs = name === 'jobs' && parts.every((part) => jobParts.includes(part))
@@ -47,6 +48,7 @@ function readArguments() {
     allowPositionals: true,
     options: {
       rounds: { type: 'string' },
+      size: { type: 'string' },
       brief: { type: 'boolean', default: false },
       'peers-only': { type: 'boolean', default: false },
       dir: { type: 'string' },

@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { migrate } from '../../src/db/migrate.ts'
+import { type ProcfileEntry, parseProcfile } from '../../src/launch/procfile.ts'
+import { packageRoot } from '../../src/package-root.ts'
 import { scratchFolder, scriptPath } from './measure.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
 import { readPostgresCpuSeconds } from './usage.ts'
@@ -35,9 +37,10 @@ export async function startOurStack(databaseUrl: string, folder: string): Promis
     undo.push(database.drop)
     const secret = randomBytes(32).toString('hex')
     const env = stackEnv(database.url, dataDir, secret)
-    const api = await startServer(scriptPath('src/main.js'), env)
+    const [web, work] = await ourEntries()
+    const api = await startServer(scriptPath('src/main.js'), { ...env, ...web?.env })
     undo.push(api.stop)
-    const worker = await startServer(scriptPath('workers/main.js'), env, 'working')
+    const worker = await startServer(scriptPath('workers/main.js'), { ...env, ...work?.env }, 'working')
     undo.push(worker.stop)
     return {
       url: api.url,
@@ -53,6 +56,12 @@ export async function startOurStack(databaseUrl: string, folder: string): Promis
     await stop()
     throw error
   }
+}
+
+/** How our API and worker are run: the Procfile says it, with what tunes them. */
+export async function ourEntries(): Promise<ProcfileEntry[]> {
+  const entries = parseProcfile(await readFile(join(packageRoot(), 'Procfile'), 'utf8'))
+  return ['web', 'worker'].flatMap((name) => entries.filter((entry) => entry.name === name))
 }
 
 function stackEnv(databaseUrl: string, dataDir: string, secret: string): Record<string, string> {

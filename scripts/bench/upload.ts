@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { openDatabaseServer } from './database-server.ts'
 import { type Measured, scratchFolder, type Subject } from './measure.ts'
 import { measureCrowd, measureLatency } from './our-limits.ts'
+import { ourEntries } from './our-stack.ts'
 import { ours } from './ours.ts'
 import { makePayload } from './payload.ts'
 import { peers } from './peers.ts'
@@ -13,6 +14,8 @@ const mebibyte = 1024 * 1024
 
 export type UploadBenchmark = {
   rounds: number
+  /** How large the one upload of a round is. */
+  sizeMebibytes: number
   /** Tiny sizes: shows that everything runs, says nothing about speed. */
   brief: boolean
   /** Leave ours out, and with it Postgres. */
@@ -47,18 +50,20 @@ export async function benchUpload(options: UploadBenchmark, print: Print): Promi
 }
 
 async function compare(
-  { rounds, brief }: UploadBenchmark,
+  { rounds, sizeMebibytes, brief }: UploadBenchmark,
   subjects: readonly Subject[],
   folder: string,
   print: Print,
 ): Promise<string[]> {
-  const payload = brief ? makePayload(4 * mebibyte, mebibyte / 4) : makePayload(1024 * mebibyte, 8 * mebibyte)
+  const payload = brief ? makePayload(4 * mebibyte, mebibyte / 4) : makePayload(sizeMebibytes * mebibyte, 8 * mebibyte)
   print(
     `${payload.sizeBytes / mebibyte} MiB in pieces of ${payload.pieceSizeBytes / 1024} KiB, ${rounds} rounds in turn`,
   )
   print(
     `Node ${process.version}, ${process.platform}, ${cpus().length} CPUs (shared by client and server), data in ${folder}`,
   )
+  const tuning = Object.entries((await ourEntries())[0]?.env ?? {}).map(([name, value]) => `${name}=${value}`)
+  print(`Ours is run as the Procfile says, with ${tuning.join(' ') || 'no variables'}; peers as they come`)
   const failures: string[] = []
   const results: Result[] = [1, 8].flatMap((atOnce) => subjects.map(({ name }) => ({ name, atOnce, rounds: [] })))
   for (let round = 1; round <= rounds; round++) {
