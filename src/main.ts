@@ -1,4 +1,6 @@
 import { onThisThread } from './age/threads.ts'
+import { deflateOnThisThread } from './archive/deflater.ts'
+import { findZstd } from './archive/zstd.ts'
 import { createSealer } from './auth/seal.ts'
 import { createVerifier, requiringScope } from './auth/verify.ts'
 import { type Config, loadConfig } from './config.ts'
@@ -85,7 +87,8 @@ async function openParts(config: Config, scope: (name: string) => Log) {
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)
-  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread() })
+  const archiveTools = { deflater: deflateOnThisThread(), zstd: await findZstd() }
+  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread(), archiveTools })
   const registry = registerJobs([...jobs, ...custom])
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
   const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
 import { openCryptThreads } from '../src/age/threads.ts'
+import { openDeflateThreads } from '../src/archive/deflater.ts'
+import { findZstd } from '../src/archive/zstd.ts'
 import { createSealer } from '../src/auth/seal.ts'
 import { loadConfig } from '../src/config.ts'
 import { bands } from '../src/contract/task.ts'
@@ -39,9 +41,13 @@ runMain(async (env, args) => {
   const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
-  const crypt = openCryptThreads(Math.min(4, availableParallelism()))
+  const threads = Math.min(4, availableParallelism())
+  const crypt = openCryptThreads(threads)
+  const deflater = openDeflateThreads(threads)
+  const archiveTools = { deflater, zstd: await findZstd() }
   const custom = await loadTaskModules(config.tasks.modules)
-  const registry = registerJobs([...builtInJobs({ sql, pools, log: scope('uploads'), crypt }), ...custom])
+  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt, archiveTools })
+  const registry = registerJobs([...jobs, ...custom])
   const shutdown = new AbortController()
   const sealer = createSealer(config.secretsKeys)
   const verbs = { sql, signals, registry, sealer, dispatcher, pools, engine, log: scope('tasks') }
@@ -69,7 +75,7 @@ runMain(async (env, args) => {
     await atMost(500, Promise.all([maintenance.close(), dispatcher.idle()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))
-    await atMost(500, crypt.close())
+    await atMost(500, Promise.all([crypt.close(), deflater.close()]))
     await database.close(1)
     log.info('stopped')
   }

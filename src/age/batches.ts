@@ -35,24 +35,3 @@ export async function* cutBatches(
   }
   yield { bytes, lengthBytes, isLast: true }
 }
-
-/**
- * Memory for batches. A page that a process has not used yet is dear, so what is given back is handed out again. Never
- * from Node's pool of small buffers: it goes from thread to thread.
- */
-export class BatchMemory {
-  readonly #sizeBytes: number
-  readonly #free: Buffer[] = []
-
-  constructor({ slotBytes, gapBytes, slots }: Layout) {
-    this.#sizeBytes = slots * (slotBytes + gapBytes)
-  }
-
-  take(): Buffer {
-    return this.#free.pop() ?? Buffer.allocUnsafeSlow(this.#sizeBytes)
-  }
-
-  giveBack({ buffer }: Uint8Array): void {
-    this.#free.push(Buffer.from(buffer))
-  }
-}

@@ -1,6 +1,7 @@
 import { hkdfSync } from 'node:crypto'
 import { AppError } from '../errors.ts'
-import { type Batch, BatchMemory, cutBatches, type Layout } from './batches.ts'
+import { ThreadMemory } from '../threads.ts'
+import { type Batch, cutBatches, type Layout } from './batches.ts'
 import type { Done, Fault, Task } from './chunks.ts'
 import { chunkBytes, sealedChunkBytes, tagBytes } from './sizes.ts'
 import type { Workforce } from './threads.ts'
@@ -34,7 +35,8 @@ export async function* transform(
   { kind, key, workforce, lendsPieces }: Transformation,
   source: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
-  const memory = new BatchMemory(layouts[kind])
+  const { slotBytes, gapBytes, slots } = layouts[kind]
+  const memory = new ThreadMemory(slots * (slotBytes + gapBytes))
   const coming: Promise<Done>[] = []
   let firstChunk = 0
   const hand = ({ bytes, lengthBytes, isLast }: Batch): void => {

@@ -34,7 +34,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
   router.post(
     '/',
     signedIn(async (request, response, caller) => {
-      const body = await readBody(createTaskRequest, request, response, '1mb')
+      const body = await readBody(createTaskRequest, request, response, '8mb')
       const [task] = await submitTasks(deps, {
         accountId: caller.account,
         isAdmin: caller.admin,

@@ -5,15 +5,22 @@ import { AppError } from '../errors.ts'
 import { Permanent } from '../tasks/define-job.ts'
 
 const mostFiles = 10_000
+const mostPackedFiles = 100_000
 
 export const uuid = z.uuid().toLowerCase()
 
+const idsUpTo = (most: number) =>
+  z
+    .array(uuid)
+    .min(1)
+    .max(most)
+    .refine((ids) => new Set(ids).size === ids.length, { error: 'must name each file once' })
+
 /** The files that a task works on, each once. */
-export const fileIds = z
-  .array(uuid)
-  .min(1)
-  .max(mostFiles)
-  .refine((ids) => new Set(ids).size === ids.length, { error: 'must name each file once' })
+export const fileIds = idsUpTo(mostFiles)
+
+/** The same for a task that makes one file of them. */
+export const manyFileIds = idsUpTo(mostPackedFiles)
 
 /** Which of an account's files are meant. */
 export const fileFilter = z.strictObject({
