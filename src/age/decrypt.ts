@@ -1,6 +1,6 @@
 import { AppError } from '../errors.ts'
 import { isArmored, unarmor } from './armor.ts'
-import { Front } from './front.ts'
+import { Front } from '../front.ts'
 import { openHeader, takeHeader } from './header.ts'
 import { checkDecryptionKeys, type DecryptionKeys } from './keys.ts'
 import { payloadKey, transform } from './payload.ts'

@@ -1,6 +1,6 @@
 import { Decrypter, Encrypter, type Identity, type Stanza } from 'age-encryption'
 import { AppError } from '../errors.ts'
-import type { Front } from './front.ts'
+import type { Front } from '../front.ts'
 import type { DecryptionKeys, EncryptionKeys } from './keys.ts'
 import { passphraseIdentity, passphraseRecipient } from './passphrase.ts'
 import { nonceBytes, tagBytes } from './sizes.ts'

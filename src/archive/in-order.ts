@@ -2,14 +2,14 @@
 export type Coming<T> = { done: Promise<T>; holdsBytes: number }
 
 /**
- * What comes, in its order. More is asked for while at most `most` of them, holding at most `mostBytes`, are being made.
- * Throws what making one threw, once the others have come to an end.
+ * What comes, in its order. More is asked for while the first is not ready and at most `most` of them, holding at most
+ * `mostBytes`, are being made. Throws what making one threw, once the others have come to an end.
  */
 export async function* inOrder<T>(
   source: AsyncIterable<Coming<T>>,
   { most, mostBytes }: { most: number; mostBytes: number },
 ): AsyncGenerator<T> {
-  const coming: Coming<T>[] = []
+  const coming: (Coming<T> & { isReady: boolean })[] = []
   let heldBytes = 0
   const isFull = (): boolean => coming.length >= most || (coming.length > 0 && heldBytes > mostBytes)
   const next = async function* (): AsyncGenerator<T> {
@@ -20,11 +20,15 @@ export async function* inOrder<T>(
   }
   try {
     for await (const one of source) {
+      const kept = { ...one, isReady: false }
       // It may fail before anybody waits for it; the failure is met when it is awaited.
-      one.done.catch(() => undefined)
-      coming.push(one)
+      one.done.then(
+        () => (kept.isReady = true),
+        () => undefined,
+      )
+      coming.push(kept)
       heldBytes += one.holdsBytes
-      while (isFull()) yield* next()
+      while (isFull() || coming[0]?.isReady) yield* next()
     }
     while (coming.length > 0) yield* next()
   } finally {

@@ -1,7 +1,7 @@
 // Names inside archives: what may stand there, and what others would make of it.
 
 /** A path has no more characters than the name of an upload. */
-export const mostPathCharacters = 1024
+const mostPathCharacters = 1024
 
 /** What some system or font takes for a slash, a backslash, a full stop or a colon. */
 const lookAlikes: readonly (readonly [RegExp, string])[] = [
@@ -17,7 +17,7 @@ const controls = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2
 const drive = /^[a-z]:/i
 
 /** Why a path must not be unpacked, in words that finish "its name …"; undefined when it may. */
-export function whyUnsafe(path: string): string | undefined {
+function whyUnsafe(path: string): string | undefined {
   if (path.length > mostPathCharacters) return `has more than ${mostPathCharacters} characters`
   if (!path.isWellFormed()) return 'is not well-formed Unicode'
   if (controls.test(path)) return 'has a control character'
@@ -28,7 +28,7 @@ export function whyUnsafe(path: string): string | undefined {
 }
 
 /** The folders and the name of a path, which may be spelled with slashes or backslashes. */
-export function segmentsOf(path: string): string[] {
+function segmentsOf(path: string): string[] {
   return path.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.')
 }
 

@@ -15,10 +15,7 @@ const recordBytes = 11
 const pieceBytes = 64 * 1024
 
 /** Whether an entry's sums come after its bytes: those of a block or less are known before. */
-export function hasDescriptor(
-  { sizeBytes }: Pick<ArchiveEntry, 'sizeBytes'>,
-  { method }: Pick<ZipSums, 'method'>,
-): boolean {
+function hasDescriptor({ sizeBytes }: Pick<ArchiveEntry, 'sizeBytes'>, { method }: Pick<ZipSums, 'method'>): boolean {
   return method === deflated && sizeBytes > blockBytes
 }
 
