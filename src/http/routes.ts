@@ -1,0 +1,36 @@
+import type { Router } from 'express'
+import type { Resource } from '../auth/scope.ts'
+import type { ScheduleDeps } from '../tasks/schedules.ts'
+import type { ReceiveDeps } from '../uploads/receive.ts'
+import { type AdminRoutesDeps, adminRoutes } from './admin.ts'
+import { auditRoutes } from './audit.ts'
+import type { AuditTrail } from './audit-trail.ts'
+import type { SignedIn } from './caller.ts'
+import { chunkRoutes } from './chunks.ts'
+import { fileRoutes } from './files.ts'
+import { scheduleRoutes } from './schedules.ts'
+import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
+import { uploadListRoutes } from './upload-lists.ts'
+import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
+
+export type ApiDeps = UploadRoutesDeps & ReceiveDeps & TaskRoutesDeps & ScheduleDeps & AdminRoutesDeps
+
+/** The wrapper for routes of a resource; what they do goes on record unless something else is to follow them. */
+export type SignedInFor = (resource: Resource, follow?: AuditTrail['follow']) => SignedIn
+
+/** What lies below `/api`, by its path. What comes first is asked first. */
+export function apiRouters(deps: ApiDeps, signedIn: SignedInFor): [path: string, router: Router][] {
+  return [
+    ['/files/upload/chunk', chunkRoutes(deps, signedIn('files', unrecorded))],
+    ['/files/upload', uploadRoutes(deps, signedIn('files'))],
+    ['/files/upload', uploadListRoutes(deps, signedIn('files'))],
+    ['/files', fileRoutes(deps, signedIn('files'))],
+    ['/tasks', taskRoutes(deps, signedIn('tasks'))],
+    ['/schedules', scheduleRoutes(deps, signedIn('tasks'))],
+    ['/admin/audit', auditRoutes(deps, signedIn('admin'))],
+    ['/admin', adminRoutes(deps, signedIn('admin'))],
+  ]
+}
+
+/** There are too many chunks to keep on record who sent each. */
+const unrecorded = (): void => {}
