@@ -7,8 +7,8 @@ import { type Config, loadConfig } from './config.ts'
 import { bands } from './contract/task.ts'
 import { ensureBands } from './db/admission.ts'
 import { openDatabase } from './db/connect.ts'
+import { adoptLedger } from './db/ledger-id.ts'
 import { openSignals } from './db/signals.ts'
-import { findTaskOwner } from './db/tasks.ts'
 import { openPools } from './files/pools.ts'
 import { createApp } from './http/app.ts'
 import { createAuditTrail } from './http/audit-trail.ts'
@@ -19,7 +19,7 @@ import { builtInJobs } from './jobs/index.ts'
 import { type Log, openLog } from './log.ts'
 import { atMost, runMain } from './process.ts'
 import { openEngine } from './queue/engine.ts'
-import { attachSockets } from './realtime/socket.ts'
+import { openRealtime } from './realtime/open.ts'
 import { registerJobs } from './tasks/define-job.ts'
 import { createDispatcher } from './tasks/dispatch.ts'
 import { loadChecksum } from './uploads/checksum.ts'
@@ -28,6 +28,7 @@ import { createPlanCache } from './uploads/plan-cache.ts'
 import { ProgressTracker } from './uploads/progress.ts'
 
 const maxConnections = 16
+const realtimeLimits = { maxRooms: 1000, maxEvents: 10_000, recheckMs: 60_000 }
 /** Requests in flight may take so long to end after the signal to stop. */
 const drainMs = 6000
 
@@ -37,6 +38,12 @@ runMain(async (env) => {
   const parts = await openParts(config, scope)
   const { sql, signals, engine, dispatcher, progress, requestLimits, audit, database } = parts
   const authenticate = createVerifier(config.tokens)
+  const realtime = await openRealtime({
+    ...parts,
+    authenticate: requiringScope(authenticate, 'tasks:read'),
+    limits: { ...realtimeLimits, maxAgeMs: config.tasks.retentionMs },
+    log: scope('realtime'),
+  })
   const shutdown = new AbortController()
   const underWay = new UnderWay()
   const app = createApp({
@@ -46,6 +53,7 @@ runMain(async (env) => {
     plans: createPlanCache(sql, config.uploads.cacheDurationMs),
     createChecksum: await loadChecksum(),
     authenticate,
+    streamTask: realtime.streamTask,
     underWay,
     limits: config.uploads,
     scheduleLimits: config.schedules,
@@ -53,20 +61,13 @@ runMain(async (env) => {
     log: scope('http'),
   })
   const http = await listen(app, config)
-  const sockets = attachSockets({
-    httpServer: http.server,
-    authenticate: requiringScope(authenticate, 'tasks:read'),
-    findTaskOwner: (taskId) => findTaskOwner(sql, taskId),
-    signals,
-    sql,
-    log: scope('realtime'),
-  })
+  realtime.attach(http.server)
   log.info({ url: http.url, engine: engine.kind }, 'listening')
 
   return async () => {
     log.info('stopping')
     shutdown.abort()
-    sockets.close()
+    realtime.close()
     await http.close(drainMs)
     await atMost(1000, Promise.all([underWay.idle(), dispatcher.idle()]))
     await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
@@ -81,6 +82,7 @@ runMain(async (env) => {
 async function openParts(config: Config, scope: (name: string) => Log) {
   const database = openDatabase(config.databaseUrl, { name: 'api', maxConnections })
   const { sql } = database
+  if ((await adoptLedger(sql)) === 'adopted') scope('realtime').info('the ledger was restored from another server')
   await ensureBands(sql, bands)
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
   const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))

@@ -52,7 +52,7 @@ export class RunProgress {
   }
 
   async #save(percent: number, message: string | undefined): Promise<void> {
-    const { id: taskId, accountId, name, type, epoch } = this.#task
+    const { id: taskId, accountId, poolIds, name, type, epoch } = this.#task
     const claim: Claim = { taskId, epoch }
     try {
       if (!(await saveProgress(this.#deps.sql, claim, { percent, message: message ?? null }))) return
@@ -66,7 +66,7 @@ export class RunProgress {
         lastActivity: new Date().toISOString(),
       }
       const event: Extract<TaskEvent, { type: 'task.progress' }> = { type: 'task.progress', data }
-      this.#deps.signals.send({ kind: 'progress', accountId, taskId, epoch, counter: ++this.#counter, event })
+      this.#deps.signals.send({ kind: 'progress', accountId, poolIds, taskId, epoch, counter: ++this.#counter, event })
     } catch (error) {
       this.#deps.log.debug({ err: error }, 'progress could not be kept')
     }

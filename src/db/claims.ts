@@ -14,6 +14,8 @@ export type ClaimedTask = {
   type: string
   name: string
   band: Band
+  /** The pools that its parameters name. */
+  poolIds: string[]
   parameters: unknown
   hasSecrets: boolean
   checkpoint: unknown
@@ -49,7 +51,7 @@ export async function claimTasks(
         'taskId', id, 'name', name, 'type', type, 'attempt', attempts, 'startedAt', ${isoNow(query)})
       from claimed
     )
-    select id, dispatch, account_id, type, name, band, parameters, has_secrets, checkpoint, attempts, epoch from claimed`
+    select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, checkpoint, attempts, epoch from claimed`
 }
 
 /** The transaction's time as JSON has it: ISO 8601 in UTC with milliseconds. */

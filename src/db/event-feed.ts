@@ -7,12 +7,20 @@ export type FeedEvent = {
   accountId: string
   type: string
   data: Record<string, unknown>
+  /** The transaction that wrote it. */
+  xid: number
+  /** The pools that its task has to do with. */
+  poolIds: readonly string[]
 }
 
 export type FeedRead = {
   events: FeedEvent[]
-  /** What this read could see: hand it to the next read. Means something to this ledger only. */
+  /** What this read could see, as a `pg_snapshot`: hand it to the next read. Means something to this ledger only. */
   cursor: string
+  /** When the server was started, in seconds: another one may have taken the place of that which was read before. */
+  serverStart: number
+  /** The ledger's time in seconds. */
+  now: number
 }
 
 /**
@@ -21,30 +29,43 @@ export type FeedRead = {
  * cursor from which to follow. Must not run inside a transaction that itself writes events.
  */
 export async function readNewEvents(sql: Query, cursor: string | undefined): Promise<FeedRead> {
-  if (cursor === undefined) return { events: [], cursor: await currentSnapshot(sql) }
-  const rows = await sql<Row[]>`
-    WITH fresh AS (
-      SELECT task_id, seq, account_id, type, data FROM task_events
-      WHERE xid >= pg_snapshot_xmax(${cursor}::pg_snapshot)
-      UNION ALL
-      SELECT task_id, seq, account_id, type, data FROM task_events
-      WHERE xid = ANY (ARRAY(SELECT pg_snapshot_xip(${cursor}::pg_snapshot)))
-    )
-    SELECT pg_current_snapshot()::text AS cursor, fresh.*
-    FROM (SELECT) AS always LEFT JOIN fresh ON true
-    ORDER BY fresh.task_id, fresh.seq`
-  return { events: rows.flatMap(toEvent), cursor: rows[0]?.cursor ?? cursor }
+  const rows = cursor === undefined ? await readNone(sql) : await readSince(sql, cursor)
+  const [first] = rows
+  if (first === undefined) throw new Error('the event feed answered no row')
+  const { cursor: seen, serverStart, now } = first
+  return { events: rows.flatMap(toEvent), cursor: seen, serverStart, now }
 }
 
-type Row = { cursor: string } & (FeedEvent | { taskId: null })
+/** What every read of events tells beside them. */
+export const readFacts = (query: Query) => query`
+  pg_current_snapshot()::text as cursor, extract(epoch from pg_postmaster_start_time())::float8 as server_start,
+  extract(epoch from now())::float8 as now`
+
+async function readSince(sql: Query, cursor: string): Promise<Row[]> {
+  // The upper bound keeps out what cannot be: rows of another server, whose transactions were numbered higher.
+  return sql<Row[]>`
+    with fresh as (
+      select * from task_events
+      where xid >= pg_snapshot_xmax(${cursor}::pg_snapshot) and xid < pg_snapshot_xmax(pg_current_snapshot())
+      union all
+      select * from task_events
+      where xid = any (array(select pg_snapshot_xip(${cursor}::pg_snapshot)))
+    )
+    select ${readFacts(sql)}, fresh.task_id, fresh.seq, fresh.account_id, fresh.type, fresh.data, fresh.xid::text::bigint as xid,
+      tasks.pool_ids
+    from (select) as always left join (fresh join tasks on tasks.id = fresh.task_id) on true
+    order by fresh.task_id, fresh.seq`
+}
+
+async function readNone(sql: Query): Promise<Row[]> {
+  return sql<Row[]>`select ${readFacts(sql)}, null as task_id`
+}
+
+type Facts = Omit<FeedRead, 'events'>
+type Row = Facts & (FeedEvent | { taskId: null })
 
 function toEvent(row: Row): FeedEvent[] {
   if (row.taskId === null) return []
-  const { taskId, seq, accountId, type, data } = row
-  return [{ taskId, seq, accountId, type, data }]
-}
-
-async function currentSnapshot(sql: Query): Promise<string> {
-  const [row] = await sql<[{ cursor: string }]>`SELECT pg_current_snapshot()::text AS cursor`
-  return row.cursor
+  const { taskId, seq, accountId, type, data, xid, poolIds } = row
+  return [{ taskId, seq, accountId, type, data, xid, poolIds }]
 }

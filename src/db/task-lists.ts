@@ -55,3 +55,42 @@ export async function findTasks(query: Query, accountId: string, taskIds: readon
       on wanted_id = id
     where account_id = ${accountId} order by place`
 }
+
+/** Of these tasks those that exist and are the account's. */
+export async function findOwnTaskIds(query: Query, accountId: string, taskIds: readonly string[]): Promise<string[]> {
+  const rows = await query<{ id: string }[]>`
+    select id from tasks where id = any(${taskIds}::uuid[]) and account_id = ${accountId}`
+  return rows.map((row) => row.id)
+}
+
+export type OpenTask = Pick<
+  TaskRow,
+  | 'id'
+  | 'type'
+  | 'name'
+  | 'status'
+  | 'statusMessage'
+  | 'progress'
+  | 'priority'
+  | 'createdAt'
+  | 'startedAt'
+  | 'lastActivity'
+>
+
+/** The liveliest tasks that have not ended, of an account, in a pool, or both; and how many there are. */
+export async function listOpenTasks(
+  query: Query,
+  { accountId, poolId }: { accountId?: string | undefined; poolId?: string | undefined },
+  limit: number,
+): Promise<{ tasks: OpenTask[]; open: number }> {
+  const matching = query`
+    status in ('Pending', 'InProgress', 'Paused')
+    ${accountId === undefined ? query`` : query`and account_id = ${accountId}`}
+    ${poolId === undefined ? query`` : query`and pool_ids @> array[${poolId}]`}`
+  const tasks = await query<OpenTask[]>`
+    select id, type, name, status, status_message, progress, priority, created_at, started_at, last_activity from tasks
+    where ${matching} order by last_activity desc limit ${limit}`
+  if (tasks.length < limit) return { tasks, open: tasks.length }
+  const [counted] = await query<[{ open: number }]>`select count(*)::int as open from tasks where ${matching}`
+  return { tasks, open: counted.open }
+}

@@ -222,9 +222,3 @@ export async function findOverdue(query: Query, limit: number): Promise<WantedTa
     select id as task_id, account_id from tasks
     where expired_at < now() and status in ('Pending', 'InProgress', 'Paused') order by expired_at limit ${limit}`
 }
-
-/** The account that a task belongs to; undefined when there is no such task. */
-export async function findTaskOwner(query: Query, taskId: string): Promise<string | undefined> {
-  const [row] = await query<{ accountId: string }[]>`select account_id from tasks where id = ${taskId}`
-  return row?.accountId
-}

@@ -142,7 +142,7 @@ export async function findStaleUploads(
 
 export type UploadCount = Pick<
   UploadRow,
-  'chunksUploaded' | 'chunksCount' | 'fileName' | 'fileSizeBytes' | 'status'
+  'chunksUploaded' | 'chunksCount' | 'fileName' | 'fileSizeBytes' | 'status' | 'poolId'
 > & {
   accountId: string
   epoch: number
@@ -166,7 +166,7 @@ export async function noteProgress(query: Query, taskId: string): Promise<Upload
     )
     update uploads set chunks_uploaded = received from task
     where uploads.task_id = task.id and uploads.phase = 'receiving'
-    returning uploads.chunks_uploaded, uploads.chunks_count, uploads.file_name, uploads.file_size_bytes, task.status,
-      task.account_id, task.epoch, task.progress, task.last_activity, set_config('synchronous_commit', 'off', true)`
+    returning uploads.chunks_uploaded, uploads.chunks_count, uploads.file_name, uploads.file_size_bytes, uploads.pool_id,
+      task.status, task.account_id, task.epoch, task.progress, task.last_activity, set_config('synchronous_commit', 'off', true)`
   return row
 }

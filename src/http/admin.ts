@@ -1,10 +1,10 @@
 import { Router } from 'express'
 import { type Band, bands } from '../contract/task.ts'
-import { listBandMinutes, listBands, listRunning, pauseBand, resumeBand } from '../db/bands.ts'
+import { pauseBand, resumeBand } from '../db/bands.ts'
 import { type Sql, transact } from '../db/connect.ts'
-import { listWorkers } from '../db/workers.ts'
 import { AppError } from '../errors.ts'
 import type { Dispatcher } from '../tasks/dispatch.ts'
+import { showBands, showWorkers } from '../tasks/figures.ts'
 import { forAdmins, type SignedIn } from './caller.ts'
 
 export type AdminRoutesDeps = { sql: Sql; dispatcher: Pick<Dispatcher, 'admit'> }
@@ -39,10 +39,7 @@ export function adminRoutes({ sql, dispatcher }: AdminRoutesDeps, signedIn: Sign
   router.get(
     '/workers',
     forAdmins(signedIn, async (_request, response) => {
-      const [workers, running] = await Promise.all([listWorkers(sql), listRunning(sql)])
-      response.json(
-        workers.map((worker) => ({ ...worker, running: running.filter((task) => task.workerId === worker.id) })),
-      )
+      response.json(await showWorkers(sql))
     }),
   )
   return router
@@ -54,15 +51,4 @@ function bandCalled(name: unknown): Band {
   throw new AppError('VALIDATION_FAILED', 'The request is not valid.', {
     details: { errors: [{ field: 'band', message: `must be one of ${bands.join(', ')}` }] },
   })
-}
-
-async function showBands(sql: Sql) {
-  const [rows, minutes] = await Promise.all([listBands(sql), listBandMinutes(sql)])
-  return rows.map(({ oldestReadyAt, ...row }) => ({
-    ...row,
-    oldestWaitSeconds: oldestReadyAt === null ? 0 : Math.max(0, (Date.now() - oldestReadyAt.getTime()) / 1000),
-    minutes: minutes
-      .filter((one) => one.band === row.band)
-      .map(({ minute, started, completed, failed }) => ({ minute, started, completed, failed })),
-  }))
 }

@@ -1,4 +1,4 @@
-import { type Request, Router } from 'express'
+import { type Request, type Response, Router } from 'express'
 import type { Identity } from '../auth/verify.ts'
 import {
   changeTaskRequest,
@@ -10,6 +10,7 @@ import {
 } from '../contract/task.ts'
 import { listTasks } from '../db/task-lists.ts'
 import type { WantedTask } from '../db/tasks.ts'
+import { AppError } from '../errors.ts'
 import { cancel, type ControlDeps, pause, remove, reprioritise, resume, retry } from '../tasks/control.ts'
 import { getTask, listEvents, presentTask, taskNotFound, taskStats } from '../tasks/show.ts'
 import { retryAll } from '../tasks/retry-all.ts'
@@ -19,7 +20,11 @@ import type { SignedIn } from './caller.ts'
 import { keyedRequest } from './idempotency-key.ts'
 import { parseQuery, pathUuid, readBody, readOptionalBody } from './validate.ts'
 
-export type TaskRoutesDeps = SubmitDeps & ControlDeps
+export type TaskRoutesDeps = SubmitDeps &
+  ControlDeps & {
+    /** Sends a task's events as they come. Resolves when the answer has ended. Throws TASK_NOT_FOUND. */
+    streamTask: (request: { taskId: string; caller: Identity; afterSeq: number }, response: Response) => Promise<void>
+  }
 
 /** `/tasks/…` */
 export function taskRoutes(deps: TaskRoutesDeps, signedIn: SignedIn): Router {
@@ -97,7 +102,13 @@ function reading(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void
   router.get(
     '/:taskId/events',
     signedIn(async (request, response, caller) => {
-      response.json(await listEvents(deps.sql, wantedOf(request, caller), request.query['after']))
+      const wanted = wantedOf(request, caller)
+      response.vary('Accept')
+      if (request.accepts(['json', 'text/event-stream']) === 'text/event-stream') {
+        const afterSeq = seqOf('Last-Event-ID', request.get('Last-Event-ID') ?? request.query['after'])
+        return deps.streamTask({ taskId: wanted.taskId, caller, afterSeq }, response)
+      }
+      response.json(await listEvents(deps.sql, wanted, seqOf('after', request.query['after'])))
     }),
   )
 }
@@ -145,4 +156,14 @@ function wantedOf(request: Request, caller: Identity): WantedTask {
   const taskId = pathUuid(request, 'taskId')
   if (taskId === undefined) throw taskNotFound(String(request.params['taskId']))
   return { taskId, accountId: caller.account }
+}
+
+/** The number of an event as a request names it; 0 when it names none. Throws VALIDATION_FAILED. */
+function seqOf(field: string, given: unknown): number {
+  if (given === undefined) return 0
+  const seq = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : -1
+  if (seq >= 0) return Math.min(seq, 2 ** 31 - 1)
+  throw new AppError('VALIDATION_FAILED', 'The request is not valid.', {
+    details: { errors: [{ field, message: 'must be the seq of an event, a whole number from 0' }] },
+  })
 }

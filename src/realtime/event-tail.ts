@@ -1,11 +1,28 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Sql } from '../db/connect.ts'
-import { type FeedEvent, type FeedRead, readNewEvents } from '../db/event-feed.ts'
+import { type FeedEvent, readNewEvents } from '../db/event-feed.ts'
+import { readLedgerId } from '../db/ledger-id.ts'
+import { covers, parseSnapshot, type Snapshot } from '../db/snapshot.ts'
 import type { Log } from '../log.ts'
+import { batchCursors } from './cursor.ts'
+
+/** What one read found: what `to` sees and `from`, the `to` of the batch before, does not. By task and seq. */
+export type EventBatch = {
+  events: readonly FeedEvent[]
+  from: Snapshot
+  to: Snapshot
+  ledgerId: string
+  /** When the server that was read was started. */
+  serverStart: number
+  /** The ledger's time in seconds. */
+  toldAt: number
+  /** The cursor of who knows this event, what comes before it in the batch, and all that `from` sees. */
+  cursorAt: (place: { taskId: string; seq: number }) => string
+}
 
 export type EventTail = {
-  /** Fulfilled once the tail knows where it begins: every event committed after that is delivered. */
-  started: Promise<void>
+  /** Fulfilled once the tail knows where it begins, with a batch without events: every event committed later is delivered. */
+  started: Promise<EventBatch>
   /** Stops following; what a read under way finds is not delivered any more. */
   close: () => void
 }
@@ -14,7 +31,9 @@ type TailOptions = {
   sql: Sql
   signals: { on: (kind: 'events', listener: () => void) => () => void }
   log: Log
-  onEvents: (events: FeedEvent[]) => void
+  onBatch: (batch: EventBatch) => void
+  /** Told when the ledger is another one than before, such as a standby that took over: what came in between is not known. */
+  onReset: (batch: EventBatch) => void
 }
 
 const pollMs = 1_000
@@ -24,15 +43,15 @@ const firstRetryMs = 50
 const maxRetryMs = 1_000
 
 /**
- * Calls `onEvents` with every event committed from now on, each once and those of a task in order: at once on a signal,
+ * Calls `onBatch` with every event committed from now on, each once and those of a task in order: at once on a signal,
  * within a second without one. While the ledger is away it keeps its place, and goes on from there.
  */
 export function followEvents(options: TailOptions): EventTail {
   const closing = new AbortController()
   const bell = createBell()
   const stopListening = options.signals.on('events', bell.ring)
-  let announceStart = () => {}
-  const started = new Promise<void>((resolve) => {
+  let announceStart = (_batch: EventBatch): void => {}
+  const started = new Promise<EventBatch>((resolve) => {
     announceStart = resolve
   })
   void follow(options, bell, closing.signal, announceStart)
@@ -46,13 +65,18 @@ export function followEvents(options: TailOptions): EventTail {
   }
 }
 
-async function follow(options: TailOptions, bell: Bell, closing: AbortSignal, onStart: () => void): Promise<void> {
-  let cursor: string | undefined
+async function follow(
+  options: TailOptions,
+  bell: Bell,
+  closing: AbortSignal,
+  onStart: (batch: EventBatch) => void,
+): Promise<void> {
+  let last: Place | undefined
   let retryMs = 0
   while (!closing.aborted) {
     // Cleared before the read: a signal during it may be about a row that it did not see.
     bell.clear()
-    const read = await tryRead(options, cursor, retryMs)
+    const read = await tryRead(options, last, retryMs)
     if (closing.aborted) return
     if (read === undefined) {
       retryMs = Math.min(maxRetryMs, retryMs * 2 || firstRetryMs)
@@ -61,21 +85,20 @@ async function follow(options: TailOptions, bell: Bell, closing: AbortSignal, on
     }
     if (retryMs > 0) options.log.info('following events again')
     retryMs = 0
-    cursor = read.cursor
-    onStart()
-    if (read.events.length > 0) hand(options, read.events)
+    last = read.place
+    if (read.kind === 'start') onStart(read.batch)
+    else hand(options, read.kind === 'reset' ? options.onReset : options.onBatch, read.batch)
     await pause(minGapMs, closing)
     await bell.rung(pollMs)
   }
 }
 
-async function tryRead(
-  { sql, log }: TailOptions,
-  cursor: string | undefined,
-  retryMs: number,
-): Promise<FeedRead | undefined> {
+type Place = { cursor: string; snapshot: Snapshot; ledgerId: string; serverStart: number }
+type Read = { kind: 'start' | 'next' | 'reset'; batch: EventBatch; place: Place }
+
+async function tryRead({ sql, log }: TailOptions, last: Place | undefined, retryMs: number): Promise<Read | undefined> {
   try {
-    return await readNewEvents(sql, cursor)
+    return await readOn(sql, last)
   } catch (error) {
     // Once per outage is enough to say so.
     if (retryMs === 0) log.warn({ err: error }, 'events cannot be read; trying again')
@@ -83,9 +106,33 @@ async function tryRead(
   }
 }
 
-function hand({ onEvents, log }: TailOptions, events: FeedEvent[]): void {
+async function readOn(sql: Sql, last: Place | undefined): Promise<Read> {
+  const { events, cursor, serverStart, now: toldAt } = await readNewEvents(sql, last?.cursor)
+  const to = parseSnapshot(cursor)
+  if (to === undefined) throw new Error(`not a snapshot: ${cursor}`)
+  const ledgerId = last?.serverStart === serverStart ? last.ledgerId : await readLedgerId(sql)
+  const place = { cursor, snapshot: to, ledgerId, serverStart }
+  const shared = { ledgerId, serverStart, toldAt, to }
+  const goesOn = last !== undefined && last.ledgerId === ledgerId && covers(to, last.snapshot)
+  const from = goesOn ? last.snapshot : to
+  const cursorAt = lazily(() => batchCursors({ ...shared, from }))
+  const batch = {
+    ...shared,
+    from,
+    events: goesOn ? events : [],
+    cursorAt: (at: Parameters<EventBatch['cursorAt']>[0]) => cursorAt()(at),
+  }
+  return { kind: last === undefined ? 'start' : goesOn ? 'next' : 'reset', batch, place }
+}
+
+function lazily<Made>(make: () => Made): () => Made {
+  let made: { value: Made } | undefined
+  return () => (made ??= { value: make() }).value
+}
+
+function hand({ log }: TailOptions, take: (batch: EventBatch) => void, batch: EventBatch): void {
   try {
-    onEvents(events)
+    take(batch)
   } catch (error) {
     log.error({ err: error }, 'events were read but not handed on')
   }

@@ -10,7 +10,7 @@ type Entry = { epoch: number; counter: number; ended: boolean; seenAtMs: number 
 /** Longer than any message is under way. */
 const rememberedMs = 60_000
 
-const endings = new Set([
+const endings: ReadonlySet<string> = new Set([
   'upload.completed',
   'upload.failed',
   'task.completed',
@@ -18,6 +18,11 @@ const endings = new Set([
   'task.cancelled',
   'task.expired',
 ])
+
+/** Whether an event of this type ends its task. */
+export function isEnd(type: string): boolean {
+  return endings.has(type)
+}
 
 /**
  * Keeps progress true where messages overtake each other: per task it lets only newer progress pass, and none after the
@@ -46,7 +51,7 @@ export function createProgressFilter({ maxTasks = 100_000, now = Date.now } = {}
     },
     note({ taskId, type }) {
       if (type === 'task.retried') entries.delete(taskId)
-      if (endings.has(type)) remember(taskId, { epoch: 0, counter: 0, ended: true, seenAtMs: now() })
+      if (isEnd(type)) remember(taskId, { epoch: 0, counter: 0, ended: true, seenAtMs: now() })
     },
   }
 }

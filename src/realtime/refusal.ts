@@ -1,13 +1,14 @@
 import { isDatabaseUnavailable } from '../db/connect.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
-
-/** What a client is told when something it asked for was not done. The same fields as an error over HTTP. */
-export type Refusal = { code: string; message: string; status: number; details: Record<string, unknown> }
+import type { Refusal } from './outlet.ts'
 
 /** Puts any error into words for the client. What is nobody's fault but ours is logged and not told. */
 export function refusalOf(error: unknown, log: Log): Refusal {
-  const { code, message, status, details } = toAppError(error, log)
+  return shownRefusal(toAppError(error, log))
+}
+
+export function shownRefusal({ code, message, status, details }: AppError): Refusal {
   return { code, message, status, details }
 }
 

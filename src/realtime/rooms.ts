@@ -1,95 +1,58 @@
-import type { Socket } from 'socket.io'
-import { z } from 'zod'
-import { AppError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import { type Refusal, refusalOf } from './refusal.ts'
+import type { Identity } from '../auth/verify.ts'
+import type { EventFilter } from '../db/event-replay.ts'
+import type { FeedEvent } from '../db/event-feed.ts'
 
-export type FindTaskOwner = (taskId: string) => Promise<string | undefined>
+/** What can be watched. Of a pool, administrators see everybody's events and others their own. */
+export type Room = { name: string } & (
+  | { kind: 'account'; accountId: string }
+  | { kind: 'task'; taskId: string }
+  | { kind: 'pool'; poolId: string; accountId: string | undefined }
+  | { kind: 'admin' }
+)
 
-type RoomsOptions = { account: string; findTaskOwner: FindTaskOwner; maxRooms: number; log: Log }
-type Answer = { ok: true; room: string } | Refusal
+export type Caller = Pick<Identity, 'account' | 'admin' | 'expiresAt'>
 
-const roomForm = /^(?:task|account):[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-const roomRequest = z.strictObject({
-  room: z
-    .string()
-    .regex(roomForm, 'must be task:{id} or your own account:{id}')
-    .transform((room) => room.toLowerCase()),
-})
+const form = /^(?:(account|task|pool):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(admin))$/
+
+/** The room of that name as somebody may see it; undefined when there can be none. Letters count whatever their case. */
+export function parseRoom(text: string, { account, admin }: Caller): Room | undefined {
+  const name = text.toLowerCase()
+  const [, kind, id = ''] = form.exec(name) ?? []
+  if (kind === 'account') return { name, kind, accountId: id }
+  if (kind === 'task') return { name, kind, taskId: id }
+  if (kind === 'pool') return { name, kind, poolId: id, accountId: admin ? undefined : account }
+  return name === 'admin' ? { name, kind: 'admin' } : undefined
+}
 
 export function accountRoom(account: string): string {
   return `account:${account}`
 }
 
-export function taskRoom(taskId: string): string {
-  return `task:${taskId}`
+/** Under which key its listeners are kept: those of a pool apart for each account. */
+export function keyOf(room: Room): string {
+  return room.kind === 'pool' && room.accountId !== undefined ? ownPool(room.poolId, room.accountId) : room.name
 }
 
-/**
- * Joins the socket to its account's room and lets it `subscribe` to and `unsubscribe` from rooms: those of its account's
- * tasks, and its account's own. Each request is answered through its acknowledgement, if it has one. Requests of one
- * socket are served in turn, so that the last word on a room counts.
- */
-export function serveRooms(socket: Socket, options: RoomsOptions): void {
-  let turn: Promise<void> = Promise.resolve()
-  const serve = (verb: (room: string) => Promise<void>) => {
-    return (...args: unknown[]) => {
-      turn = turn.then(async () => reply(args, await answer(args[0], verb, options.log)))
-    }
-  }
-  void socket.join(accountRoom(options.account))
-  socket.on(
-    'subscribe',
-    serve((room) => subscribe(socket, room, options)),
-  )
-  socket.on(
-    'unsubscribe',
-    serve(async (room) => socket.leave(room)),
-  )
+/** The keys of all rooms that something belongs to. */
+export function keysOf({ taskId, accountId, poolIds }: Pick<FeedEvent, 'taskId' | 'accountId' | 'poolIds'>): string[] {
+  const pools = poolIds.flatMap((poolId) => [`pool:${poolId}`, ownPool(poolId, accountId)])
+  return [accountRoom(accountId), `task:${taskId}`, ...pools]
 }
 
-async function answer(request: unknown, verb: (room: string) => Promise<void>, log: Log): Promise<Answer> {
-  try {
-    const { room } = parseRequest(request)
-    await verb(room)
-    return { ok: true, room }
-  } catch (error) {
-    return refusalOf(error, log)
+/** The events of a room; undefined where there are none. */
+export function filterOf(room: Room): EventFilter | undefined {
+  switch (room.kind) {
+    case 'account':
+      return { accountId: room.accountId }
+    case 'task':
+      return { taskId: room.taskId }
+    case 'pool':
+      return { poolId: room.poolId, ...(room.accountId === undefined ? {} : { accountId: room.accountId }) }
+    case 'admin':
+      return undefined
   }
 }
 
-function parseRequest(request: unknown): z.output<typeof roomRequest> {
-  const parsed = roomRequest.safeParse(request)
-  if (parsed.success) return parsed.data
-  const errors = parsed.error.issues.map((issue) => ({ field: issue.path.join('.'), message: issue.message }))
-  throw new AppError('VALIDATION_FAILED', 'The request names no room that can be watched.', { details: { errors } })
-}
-
-async function subscribe(
-  socket: Socket,
-  room: string,
-  { account, findTaskOwner, maxRooms }: RoomsOptions,
-): Promise<void> {
-  const [kind, id = ''] = room.split(':')
-  if (kind === 'account' && id !== account) {
-    throw new AppError('VALIDATION_FAILED', 'Of the rooms of accounts, only your own can be watched.', {
-      details: { room },
-    })
-  }
-  if (kind === 'task' && (await findTaskOwner(id)) !== account) {
-    throw new AppError('TASK_NOT_FOUND', 'There is no such task.', { details: { taskId: id } })
-  }
-  if (socket.rooms.size >= maxRooms && !socket.rooms.has(room)) {
-    throw new AppError('VALIDATION_FAILED', `One connection can watch ${maxRooms} rooms.`, { details: { maxRooms } })
-  }
-  await socket.join(room)
-}
-
-function reply(args: unknown[], said: Answer): void {
-  const acknowledge = args.at(-1)
-  if (isFunction(acknowledge)) acknowledge(said)
-}
-
-function isFunction(value: unknown): value is (said: Answer) => void {
-  return typeof value === 'function'
+function ownPool(poolId: string, accountId: string): string {
+  return `pool:${poolId}/${accountId}`
 }

@@ -13,16 +13,10 @@ export async function getTask(query: Query, wanted: WantedTask): Promise<TaskRow
   return task
 }
 
-/** A task's history after an event, oldest first, up to 1,000 events. Throws TASK_NOT_FOUND, VALIDATION_FAILED. */
-export async function listEvents(query: Query, wanted: WantedTask, after: unknown): Promise<TaskEventView[]> {
+/** A task's history after an event, oldest first, up to 1,000 events. Throws TASK_NOT_FOUND. */
+export async function listEvents(query: Query, wanted: WantedTask, afterSeq: number): Promise<TaskEventView[]> {
   await getTask(query, wanted)
-  const seq = after === undefined ? 0 : Number(after)
-  if (!Number.isSafeInteger(seq) || seq < 0) {
-    throw new AppError('VALIDATION_FAILED', 'The request is not valid.', {
-      details: { errors: [{ field: 'after', message: 'must be the seq of an event, a whole number from 0' }] },
-    })
-  }
-  const events = await listTaskEvents(query, wanted.taskId, Math.min(seq, 2 ** 31 - 1))
+  const events = await listTaskEvents(query, wanted.taskId, afterSeq)
   return events.map((event) => ({ ...event, createdAt: event.createdAt.toISOString() }))
 }
 

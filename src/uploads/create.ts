@@ -157,7 +157,7 @@ async function record(query: Query, plan: Plan, request: CreateUploadRequest): P
       type: uploadType,
       name: request.fileName,
       status: 'InProgress',
-      parameters: { fileName: request.fileName, fileSize: request.fileSize },
+      parameters: { fileName: request.fileName, fileSize: request.fileSize, poolId: plan.poolId },
       hasSecrets: request.encryptPassword !== undefined,
       priority: uploadPriority,
       runnable: false,

@@ -98,8 +98,8 @@ class UploadTeller {
       if (!count) return
       this.#step = Math.max(1, Math.floor((count.chunksCount * stepPercent) / 100))
       const event = { type: 'upload.progress' as const, data: presentProgress(taskId, count) }
-      const { accountId, epoch, chunksUploaded: counter } = count
-      signals.send({ kind: 'progress', accountId, taskId, epoch, counter, event })
+      const { accountId, epoch, poolId, chunksUploaded: counter } = count
+      signals.send({ kind: 'progress', accountId, poolIds: [poolId], taskId, epoch, counter, event })
     } catch (error) {
       log.debug({ err: error, taskId }, 'upload progress could not be noted')
     }

@@ -32,7 +32,15 @@ test('reading begins now: what was committed before is not answered, what comes 
   await appendTo(sql, taskId, { fileName: 'a_b c', nested: { some_key: [1, null] } })
   const next = await readNewEvents(sql, start.cursor)
   expect(next.events).toEqual([
-    { taskId, seq: 2, accountId: account, type: 'noted', data: { fileName: 'a_b c', nested: { some_key: [1, null] } } },
+    {
+      taskId,
+      seq: 2,
+      accountId: account,
+      type: 'noted',
+      data: { fileName: 'a_b c', nested: { some_key: [1, null] } },
+      xid: expect.any(Number),
+      poolIds: [],
+    },
   ])
   expect((await readNewEvents(sql, next.cursor)).events).toEqual([])
 })

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/connect.ts'
-import { openSignals, type Signal, type Signals } from '../../src/db/signals.ts'
+import type { Signal } from '../../src/db/signal.ts'
+import { openSignals, type Signals } from '../../src/db/signals.ts'
 import { openLog } from '../../src/log.ts'
 import { openLine } from '../support/line.ts'
 import { createDatabase } from '../support/postgres.ts'
@@ -175,6 +176,7 @@ function progress(taskId: string, counter: number, fileName = 'a "file" näme.pd
   const data = { taskId, fileName, ...counts, status, lastActivity: '2026-01-01T00:00:00.000Z' } as const
   return {
     kind: 'progress',
+    poolIds: [],
     accountId: randomUUIDOf(taskId),
     taskId,
     epoch: 1,

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { type Database, openDatabase, type Sql } from '../../src/db/connect.ts'
-import type { FeedEvent } from '../../src/db/event-feed.ts'
 import { openSignals } from '../../src/db/signals.ts'
 import { openLog } from '../../src/log.ts'
-import { followEvents } from '../../src/realtime/event-tail.ts'
+import { type EventBatch, followEvents } from '../../src/realtime/event-tail.ts'
 import { type Line, openLine } from '../support/line.ts'
 import { createDatabase } from '../support/postgres.ts'
 
@@ -98,7 +97,8 @@ test('a follower that throws is given the next events all the same; after closin
     sql: database.sql,
     signals: silent,
     log,
-    onEvents: (events) => {
+    onReset: () => {},
+    onBatch: ({ events }) => {
       given.push(...events.map((event) => event.seq))
       throw new Error('a follower of the test fails')
     },
@@ -121,8 +121,8 @@ async function follow(
   tailLog = log,
 ): Promise<number[]> {
   const seen: number[] = []
-  const onEvents = (events: FeedEvent[]) => void seen.push(...events.map((event) => event.seq))
-  const tail = followEvents({ sql, signals, log: tailLog, onEvents })
+  const onBatch = ({ events }: EventBatch) => void seen.push(...events.map((event) => event.seq))
+  const tail = followEvents({ sql, signals, log: tailLog, onBatch, onReset: () => {} })
   onTestFinished(tail.close)
   await tail.started
   return seen

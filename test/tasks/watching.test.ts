@@ -22,7 +22,9 @@ describe('watching a task', () => {
 
   it('tells its room everything that becomes of it, in order, at every API process', async () => {
     const client = await stage.client()
-    const watchers = await Promise.all(stage.system.urls.map((url) => connect(url, client.token, 'websocket')))
+    const watchers = await Promise.all(
+      stage.system.urls.map((url) => connect(url, client.token, { transport: 'websocket' })),
+    )
     const taskId = await createTask(client, 'Count', { to: 60 }, { name: 'seen' })
     for (const watcher of watchers) {
       expect(await ask(watcher, 'subscribe', { room: `task:${taskId}` })).toMatchObject({ ok: true })
@@ -65,7 +67,7 @@ describe('watching a task', () => {
 
   it('tells of progress four times a second at most, however often the run reports', async () => {
     const client = await stage.client()
-    const watcher = await connect(client.url, client.token, 'websocket')
+    const watcher = await connect(client.url, client.token, { transport: 'websocket' })
     const taskId = await createTask(client, 'Count', { to: 400, everyMs: 1 })
     const { startedAt, completedAt } = await untilStatus(client, taskId, 'Completed')
     await untilHeard(watcher, taskId, 'task.completed')
@@ -79,7 +81,7 @@ describe('watching a task', () => {
 
   it('tells of failures, retries and cancellations, with their reasons', async () => {
     const client = await stage.client()
-    const watcher = await connect(client.url, client.token, 'websocket')
+    const watcher = await connect(client.url, client.token, { transport: 'websocket' })
     const first = await createTask(client, 'Flaky', { failures: 9 })
     const second = await createTask(client, 'Echo', {}, { after: [first] })
     const failed = await untilHeard(watcher, first, 'task.failed')
@@ -93,8 +95,8 @@ describe('watching a task', () => {
 
   it('is nothing for another account', async () => {
     const [owner, stranger] = [await stage.client(), await stage.client()]
-    const spy = await connect(stranger.url, stranger.token, 'websocket')
-    const watcher = await connect(owner.url, owner.token, 'websocket')
+    const spy = await connect(stranger.url, stranger.token, { transport: 'websocket' })
+    const watcher = await connect(owner.url, owner.token, { transport: 'websocket' })
     const taskId = await createTask(owner, 'Echo')
     expect(await ask(spy, 'subscribe', { room: `task:${taskId}` })).toMatchObject({ code: 'TASK_NOT_FOUND' })
     await untilHeard(watcher, taskId, 'task.completed')

@@ -33,6 +33,13 @@ export const tasks = pgTable(
     statusMessage: text('status_message'),
     progress: doublePrecision('progress').notNull().default(0),
     parameters: jsonb('parameters').notNull(),
+    /** The pools that its parameters name. */
+    poolIds: text('pool_ids')
+      .array()
+      .notNull()
+      .generatedAlwaysAs(
+        sql`array_remove(array[lower(parameters->>'poolId'), lower(parameters->>'sourcePoolId'), lower(parameters->>'targetPoolId')], null)`,
+      ),
     checkpoint: jsonb('checkpoint'),
     /** Some of its parameters are sealed in task_secrets, or were. */
     hasSecrets: boolean('has_secrets').notNull().default(false),
@@ -140,5 +147,9 @@ export const taskEvents = pgTable(
     xid: xid8('xid').notNull().default(sql`pg_current_xact_id()`),
     createdAt: moment('created_at').notNull().defaultNow(),
   },
-  (table) => [primaryKey({ columns: [table.taskId, table.seq] }), index('task_events_xid').on(table.xid)],
+  (table) => [
+    primaryKey({ columns: [table.taskId, table.seq] }),
+    index('task_events_xid').on(table.xid),
+    index('task_events_account_xid').on(table.accountId, table.xid),
+  ],
 )

@@ -1,0 +1,26 @@
+import type { Server as HttpServer } from 'node:http'
+import type { Log } from '../log.ts'
+import type { Authenticate, SignedIn } from './admission.ts'
+import type { Outlet } from './outlet.ts'
+import type { Session } from './session.ts'
+
+/** A way in for clients. */
+export type Door = {
+  /** Drops every connection in a way that makes clients come back by themselves. */
+  drop: () => void
+  /** The same, and refuses new ones: they come back elsewhere. */
+  close: () => void
+}
+
+export type DoorOptions = {
+  httpServer: HttpServer
+  authenticate: Authenticate
+  /** Begins the session of a client that was let in. */
+  openSession: (signedIn: SignedIn, outlet: Outlet) => Session
+  log: Log
+}
+
+/** The longest message of a client. */
+export const maxMessageBytes = 64 * 1024
+/** What may wait for a client that does not take it. */
+export const maxBacklogBytes = 1024 * 1024

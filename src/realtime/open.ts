@@ -1,0 +1,82 @@
+import type { Server as HttpServer, ServerResponse } from 'node:http'
+import type { Sql } from '../db/connect.ts'
+import type { Signals } from '../db/signals.ts'
+import type { Log } from '../log.ts'
+import { startAdminFeed } from './admin-feed.ts'
+import type { Authenticate, SignedIn } from './admission.ts'
+import type { Door } from './door.ts'
+import { followEvents } from './event-tail.ts'
+import { Hub } from './hub.ts'
+import type { Outlet } from './outlet.ts'
+import { Session, type SessionLimits } from './session.ts'
+import { openSocketIo } from './socket-io.ts'
+import { type StreamRequest, streamTask } from './task-stream.ts'
+import { openWebSocket } from './web-socket.ts'
+
+export type RealtimeOptions = {
+  authenticate: Authenticate
+  signals: Pick<Signals, 'on'>
+  sql: Sql
+  log: Log
+  limits: SessionLimits
+}
+
+export type Realtime = {
+  /** Sends a task's events over HTTP as they come; see streamTask. */
+  streamTask: (request: StreamRequest, response: ServerResponse) => Promise<void>
+  /** Opens the doors on an HTTP server that already has its request handler; it is left open by closing. */
+  attach: (httpServer: HttpServer) => void
+  /** Drops every connection in a way that makes clients come back by themselves, refuses new ones, and tells no more. */
+  close: () => void
+}
+
+/**
+ * Serves everybody who watches: follows the ledger's events and hands them, and the progress that is signalled, to the
+ * clients of this process.
+ */
+export async function openRealtime(options: RealtimeOptions): Promise<Realtime> {
+  const { authenticate, signals, sql, log, limits } = options
+  const tail = followEvents({
+    sql,
+    signals,
+    log,
+    onBatch: (batch) => hub.publish(batch),
+    onReset: (batch) => reset(batch),
+  })
+  const hub = new Hub(await tail.started)
+  const openSession = (signedIn: SignedIn, outlet: Outlet): Session =>
+    new Session({ hub, sql, authenticate, limits, log }, signedIn, outlet)
+  const doors: Door[] = []
+  const streams = new Set<ServerResponse>()
+  const endStreams = (): void => {
+    for (const response of streams) response.end()
+  }
+  const reset = (batch: Parameters<Hub['publish']>[0]): void => {
+    log.warn('the ledger has been replaced; every client begins anew')
+    hub.publish(batch)
+    for (const door of doors) door.drop()
+    endStreams()
+  }
+  const stopProgress = signals.on('progress', (progress) => hub.publishProgress(progress))
+  const adminFeed = startAdminFeed({ hub, sql, log })
+  return {
+    attach: (httpServer) => {
+      doors.push(...[openSocketIo, openWebSocket].map((open) => open({ httpServer, authenticate, openSession, log })))
+    },
+    streamTask: async (request, response) => {
+      streams.add(response)
+      try {
+        await streamTask({ hub, sql, recheckMs: limits.recheckMs, log }, request, response)
+      } finally {
+        streams.delete(response)
+      }
+    },
+    close: () => {
+      adminFeed.close()
+      stopProgress()
+      tail.close()
+      for (const door of doors) door.close()
+      endStreams()
+    },
+  }
+}
