@@ -35,7 +35,7 @@ const drainMs = 6000
 runMain(async (env) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('api', config.log)
-  const parts = await openParts(config, scope)
+  const parts = await openParts(config, scope, (name) => env[name])
   const { sql, signals, engine, dispatcher, progress, requestLimits, audit, database } = parts
   const authenticate = createVerifier(config.tokens)
   const realtime = await openRealtime({
@@ -79,7 +79,11 @@ runMain(async (env) => {
 })
 
 /** What the process is connected to, and what it knows from the start. */
-async function openParts(config: Config, scope: (name: string) => Log) {
+async function openParts(
+  config: Config,
+  scope: (name: string) => Log,
+  readVariable: (name: string) => string | undefined,
+) {
   const database = openDatabase(config.databaseUrl, { name: 'api', maxConnections })
   const { sql } = database
   if ((await adoptLedger(sql)) === 'adopted') scope('realtime').info('the ledger was restored from another server')
@@ -87,7 +91,7 @@ async function openParts(config: Config, scope: (name: string) => Log) {
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
   const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
-  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
+  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)
   const archiveTools = { deflater: deflateOnThisThread(), zstd: await findZstd() }
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread(), archiveTools })

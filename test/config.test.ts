@@ -45,6 +45,7 @@ describe('the settings', () => {
       storage: {
         uploadsPath: undefined,
         defaultPoolId: '550e8400-e29b-41d4-a716-446655440000',
+        declared: [],
         orphanGraceMs: 3_600_000,
         trashRetentionMs: 7 * 24 * 3_600_000,
       },

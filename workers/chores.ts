@@ -15,7 +15,7 @@ import {
   sweepWipedEngine,
 } from '../src/tasks/sweep.ts'
 import type { ClearDeps } from '../src/uploads/clear.ts'
-import { sweepLeftoverSinks, sweepStaleUploads } from '../src/uploads/sweep.ts'
+import { sweepLeftoverSinks, sweepStaleUploads, sweepUnknownStaging } from '../src/uploads/sweep.ts'
 import type { Chore } from './maintenance.ts'
 
 export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine }
@@ -31,7 +31,7 @@ export type ChoreSettings = {
 export function chores(deps: ChoreDeps, { uploads, tasks, storage, auditRetentionMs }: ChoreSettings): Chore[] {
   return [
     ...taskChores(deps, { retentionMs: tasks.retentionMs, auditRetentionMs }),
-    ...uploadChores(deps, uploads),
+    ...uploadChores(deps, uploads, storage),
     ...fileChores(deps, storage),
   ]
 }
@@ -74,9 +74,14 @@ function fileChores(deps: ChoreDeps, { orphanGraceMs, trashRetentionMs }: ChoreS
   ]
 }
 
-function uploadChores(deps: ChoreDeps, settings: ChoreSettings['uploads']): Chore[] {
+function uploadChores(
+  deps: ChoreDeps,
+  settings: ChoreSettings['uploads'],
+  { orphanGraceMs }: ChoreSettings['storage'],
+): Chore[] {
   return [
     { name: 'leftover staging', everyMs: 60_000, run: () => sweepLeftoverSinks(deps) },
+    { name: 'unknown staging', everyMs: 600_000, run: () => sweepUnknownStaging(deps, orphanGraceMs) },
     {
       name: 'stale uploads',
       everyMs: settings.cleanupIntervalMs,

@@ -40,7 +40,8 @@ runMain(async (env, args) => {
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
   const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
-  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir }, scope('storage'))
+  const readVariable = (name: string): string | undefined => env[name]
+  const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const threads = Math.min(4, availableParallelism())
   const crypt = openCryptThreads(threads)
   const deflater = openDeflateThreads(threads)

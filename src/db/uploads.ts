@@ -127,6 +127,15 @@ export async function findLeftoverSinks(query: Query, graceMs: number, limit: nu
     order by random() limit ${limit}`
 }
 
+/** Those of these ids that belong neither to an upload whose staging is open nor to an output of a task. */
+export async function findUnknownIds(query: Query, ids: readonly string[]): Promise<string[]> {
+  const rows = await query<{ id: string }[]>`
+    select id from unnest(${ids}::uuid[]) as given (id)
+    where not exists (select from uploads where uploads.task_id = given.id and sink_open)
+      and not exists (select from task_outputs where task_outputs.id = given.id)`
+  return rows.map(({ id }) => id)
+}
+
 /** Uploads that receive and of which nothing was heard for `ageMs`. */
 export async function findStaleUploads(
   query: Query,

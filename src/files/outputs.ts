@@ -72,7 +72,7 @@ export class TaskOutputs {
   /** Makes an output by copying an object inside or between stores; undefined when it has to be read and written. */
   async clone(plan: OutputPlan, from: StoredObject, source: ObjectSource): Promise<FinishedOutput | undefined> {
     const { storage, name, onFinished } = await this.#target(plan)
-    const copied = await storage.copyObject(name, source)
+    const copied = await storage.copyObject(name, source, this.#run.signal)
     return copied && onFinished({ key: copied.key, sizeBytes: from.sizeBytes, sha256: from.sha256 })
   }
 

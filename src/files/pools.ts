@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { AppError } from '../errors.ts'
 import type { Sql } from '../db/connect.ts'
-import { ensurePool, findPool } from '../db/pools.ts'
+import { declarePool, ensurePool, findPool, listPools, type PoolRow } from '../db/pools.ts'
 import type { Storage } from '../storage/contract.ts'
-import { openStorage } from '../storage/open.ts'
+import { PoolFault, type PoolProblem } from '../storage/failure.ts'
+import { checkSettings, type OpenOptions, openStorage } from '../storage/open.ts'
 import type { Log } from '../log.ts'
 
 /** The pools of the ledger, each opened once. */
@@ -11,11 +12,23 @@ export type Pools = {
   defaultId: string
   /** Throws POOL_NOT_FOUND. */
   open: (poolId: string) => Promise<Storage>
+  /** Asks every pool whether it can be read and written. Never throws. */
+  check: () => Promise<PoolHealth[]>
 }
 
-export type PoolSettings = { defaultPoolId: string; dataDir: string; uploadsPath: string | undefined }
+export type PoolHealth = { poolId: string; problem: PoolProblem | null }
 
-/** Opens the default pool, made below the data folder on the first start; the others when they are asked for. */
+export type PoolSettings = Pick<OpenOptions, 'dataDir' | 'uploadsPath' | 'readVariable'> & {
+  defaultPoolId: string
+  /** Pools that the operator declared: they are added to the ledger, or changed to what is said here. */
+  declared: readonly PoolRow[]
+}
+
+/**
+ * Takes declared pools into the ledger, makes the default one below the data folder unless there is one, and opens it; the
+ * others are opened when they are asked for. What is wrong with any of them is logged; only a declaration that cannot be,
+ * and a default pool that cannot be opened, are errors.
+ */
 export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Promise<Pools> {
   const opened = new Map<string, Promise<Storage>>()
 
@@ -33,9 +46,21 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
     const pool = await findPool(sql, poolId)
     if (!pool) throw new AppError('POOL_NOT_FOUND', 'There is no such pool.', { details: { poolId } })
     const uploadsPath = poolId === settings.defaultPoolId ? settings.uploadsPath : undefined
-    return openStorage(pool, { dataDir: settings.dataDir, uploadsPath, log })
+    return openStorage(pool, { ...settings, uploadsPath, log })
   }
 
+  const checkPool = async ({ id: poolId, name }: PoolRow): Promise<PoolHealth> => {
+    try {
+      await (await open(poolId)).probe()
+      return { poolId, problem: null }
+    } catch (error) {
+      const { problem, reason } = explain(error)
+      log.error({ err: error, poolId, problem }, `the storage pool "${name}" cannot be used: ${reason}`)
+      return { poolId, problem }
+    }
+  }
+
+  for (const pool of settings.declared) await addPool(sql, pool)
   await ensurePool(sql, {
     id: settings.defaultPoolId,
     name: 'default',
@@ -43,5 +68,26 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
     settings: { path: join('pools', settings.defaultPoolId) },
   })
   await open(settings.defaultPoolId)
-  return { defaultId: settings.defaultPoolId, open }
+  const check = async () => Promise.all((await listPools(sql)).map(checkPool))
+  void check().catch((error: unknown) => log.warn({ err: error }, 'the storage pools could not be looked at'))
+  return { defaultId: settings.defaultPoolId, open, check }
+}
+
+/**
+ * Adds a pool to the ledger, or gives the one with its id this name and these settings. Throws VALIDATION_FAILED, naming each
+ * wrong field, and POOL_KIND when the id belongs to a pool of another kind.
+ */
+export async function addPool(sql: Sql, pool: PoolRow): Promise<void> {
+  checkSettings(pool)
+  if (await declarePool(sql, pool)) return
+  const message = `Pool ${pool.id} is of another kind: give a ${pool.kind} pool an id of its own.`
+  throw new AppError('POOL_KIND', message, { details: { poolId: pool.id } })
+}
+
+function explain(error: unknown): { problem: PoolProblem; reason: string } {
+  const cause = error instanceof AppError ? error.cause : error
+  if (cause instanceof PoolFault) return { problem: cause.problem, reason: cause.message }
+  const isFull = error instanceof AppError && error.code === 'STORAGE_FULL'
+  const reason = cause instanceof Error ? cause.message : String(error)
+  return { problem: isFull ? 'STORAGE_FULL' : 'FAILED', reason }
 }

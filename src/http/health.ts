@@ -26,17 +26,18 @@ export function healthRoutes(deps: HealthDeps): Router {
   })
 
   router.get('/uploads', async (_request, response) => {
-    const [checks, storage, queues, unservedTypes] = await Promise.all([
+    const [checks, pools, queues, unservedTypes] = await Promise.all([
       check(deps),
-      answers(deps, 'storage', async () => (await deps.pools.open(deps.pools.defaultId)).probe()),
+      within(deps.pools.check()).catch(() => undefined),
       within(deps.engine.counts()).catch(() => undefined),
       // Tasks of these types wait until a worker comes that knows them.
       within(listUnservedTypes(deps.sql)).catch(() => undefined),
     ])
+    const storage = pools?.some((pool) => pool.poolId === deps.pools.defaultId && pool.problem === null) ?? false
     const healthy = checks.database && checks.engine && storage && checks.workers > 0
     response
       .status(healthy ? 200 : 503)
-      .json({ status: healthy ? 'ok' : 'unavailable', ...checks, storage, queues, unservedTypes })
+      .json({ status: healthy ? 'ok' : 'unavailable', ...checks, storage, pools, queues, unservedTypes })
   })
 
   return router

@@ -23,7 +23,10 @@ export type ByteRange = { startBytes: number; lengthBytes: number }
  * `false`, never an error, where a method says so.
  */
 export type Storage = {
-  /** Prepares for an upload of `sizeBytes` bytes in `chunkSizeBytes` pieces. */
+  /** The fewest bytes a chunk may have that is not an upload's last. */
+  leastChunkBytes: number
+
+  /** Prepares for an upload of `sizeBytes` bytes in `chunkSizeBytes` pieces, for a task that has none yet. */
   createSink: (plan: { taskId: string; sizeBytes: number; chunkSizeBytes: number }) => Promise<SinkKey>
 
   /**
@@ -33,9 +36,9 @@ export type Storage = {
   writeChunk: (sink: SinkKey, slot: ChunkSlot, body: Readable, target: ChunkTarget) => Promise<void>
 
   /**
-   * Takes the sink away from its writers so that the claim `object.epoch` alone decides what becomes of the bytes.
-   * `fresh` forces a copy into a new inode, which nobody has open. Takes up where an earlier epoch stopped, even when
-   * that one had published already.
+   * Takes the sink away from its writers: what the claim `object.epoch` reads is what it publishes, whatever late writers
+   * and earlier claims still do. `fresh` says that there may be late writers. Takes up where an earlier epoch stopped, even
+   * when that one had published already. Fails with UPLOAD_FAILED when the bytes are nowhere.
    */
   sealSink: (sink: SinkKey, object: ObjectName, options: { fresh: boolean; signal: AbortSignal }) => Promise<SealedSink>
 
@@ -59,7 +62,7 @@ export type Storage = {
    * Copies an object of this or another pool without its bytes passing through this process, and makes the copy durable.
    * Undefined when there is no such way between the two, or the source is not there.
    */
-  copyObject: (name: ObjectName, source: ObjectSource) => Promise<{ key: string } | undefined>
+  copyObject: (name: ObjectName, source: ObjectSource, signal: AbortSignal) => Promise<{ key: string } | undefined>
 
   /** How `copyObject` of this or another pool finds an object. */
   source: (key: string, sizeBytes: number) => ObjectSource
@@ -70,16 +73,24 @@ export type Storage = {
   /** A stream over an object's bytes, or undefined when it is not there. */
   read: (key: string, range: ByteRange) => Promise<Readable | undefined>
 
-  /** Removes an object; false when it was not there. */
-  remove: (key: string) => Promise<boolean>
+  /** Removes an object. One that is not there is fine. */
+  remove: (key: string) => Promise<void>
+
+  /** What was begun in the pool and has neither become an object nor been removed, whoever knows of it. */
+  listUnfinished: () => AsyncIterable<Unfinished>
 
   /** Throws when the pool cannot be reached or written. */
   probe: () => Promise<void>
 }
 
-/** A complete sink in the hands of one claim. */
+/** What an interrupted process may have left; `id` is the task's or the output's that it was begun for. */
+export type Unfinished = { id: string; beganAt: Date; discard: () => Promise<void> }
+
+/** A sink in the hands of one claim. */
 export type SealedSink = {
-  /** The bytes in order, in pieces of about 1 MiB, each valid until the next one is asked for. */
+  /** Chunks that the pool does not have (any more). While there are any, nothing can be read: `reopen` them. */
+  missing: readonly number[]
+  /** The bytes in order, in pieces of up to 1 MiB, each valid until the next one is asked for. */
   read: (range: ByteRange, signal: AbortSignal) => AsyncIterable<Buffer>
   /** Makes the bytes durable as an object. Nobody sees it until its row is committed. */
   publish: () => Promise<{ key: string }>
@@ -105,7 +116,7 @@ export type ObjectCheckpoint = { name: ObjectName; sizeBytes: number; state?: st
 /** Where an object lies, as far as another storage can make use of it. */
 export type ObjectSource =
   | { kind: 'local'; path: string; sizeBytes: number }
-  | { kind: 's3'; endpoint: string; bucket: string; key: string; sizeBytes: number }
+  | { kind: 's3'; store: string; bucket: string; key: string; sizeBytes: number }
 
 /** What a claim makes: of an upload's task, or one output. Storage turns it into a key that no other object has. */
 export type ObjectName = { id: string; epoch: number }

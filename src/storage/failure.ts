@@ -1,5 +1,28 @@
 import { AppError, systemCode } from '../errors.ts'
 
+/** What is wrong with a pool, in words that health checks can show to anybody. */
+export type PoolProblem =
+  | 'ACCESS_DENIED'
+  | 'BUCKET_NOT_FOUND'
+  | 'CREDENTIALS_MISSING'
+  | 'CREDENTIALS_REFUSED'
+  | 'FAILED'
+  | 'REGION_WRONG'
+  | 'SETTINGS_WRONG'
+  | 'STORAGE_FULL'
+  | 'UNREACHABLE'
+
+/** Why a pool cannot be used. The message is for its operators. */
+export class PoolFault extends Error {
+  readonly problem: PoolProblem
+
+  constructor(problem: PoolProblem, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.name = 'PoolFault'
+    this.problem = problem
+  }
+}
+
 const fullCodes = new Set(['ENOSPC', 'EDQUOT', 'EFBIG'])
 
 /**

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { ObjectName, SinkKey } from './contract.ts'
+import { checkedObjectKey, matching, objectKeyOf } from './object-key.ts'
 
 /**
  * Where a local pool keeps what, by name. An upload's bytes are one file that only ever changes its name:
@@ -24,9 +25,7 @@ export type LocalLayout = {
 export const copySuffix = '.copy'
 
 const idLength = 36
-const idPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
 const sinkPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.r[1-9][0-9]*)?$/
-const objectKeyPattern = /^objects\/\w{2}\/\w{2}\/[\w-]+$/
 
 /** The layout of a pool. Its functions throw on every name or key that the pool cannot have made, before any path is built. */
 export function localLayout(root: string, uploads: string): LocalLayout {
@@ -47,22 +46,13 @@ export function localLayout(root: string, uploads: string): LocalLayout {
       const { id, epoch } = checked(name)
       return join(outputs, `${id}.e${epoch}`)
     },
-    objectKey: (name) => {
-      const { id, epoch } = checked(name)
-      // The last digits, because the first ones of a time-ordered id are the same for weeks.
-      return `objects/${id.slice(-4, -2)}/${id.slice(-2)}/${id}-${epoch}`
-    },
-    object: (key) => join(root, matching(objectKeyPattern, key, 'object key')),
+    objectKey: (name) => objectKeyOf(checked(name)),
+    object: (key) => join(root, checkedObjectKey(key)),
   }
 }
 
 function checked(name: ObjectName): ObjectName {
-  matching(idPattern, name.id, 'id')
-  if (!Number.isSafeInteger(name.epoch) || name.epoch < 1) throw new Error(`Not an epoch: ${name.epoch}`)
-  return name
-}
-
-function matching(pattern: RegExp, name: string, what: string): string {
-  if (!pattern.test(name)) throw new Error(`Not the ${what} of anything in this pool: ${JSON.stringify(name)}`)
+  objectKeyOf(name)
+  if (name.epoch < 1) throw new Error(`Not an epoch: ${name.epoch}`)
   return name
 }

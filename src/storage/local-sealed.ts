@@ -30,6 +30,8 @@ export async function sealSink(
 }
 
 class LocalSealedSink implements SealedSink {
+  /** The file has its whole length from the beginning; what was not written reads as zeros. */
+  readonly missing = []
   readonly #layout: LocalLayout
   readonly #name: ObjectName
   readonly #signal: AbortSignal

@@ -3,12 +3,13 @@ import { rm, stat, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Log } from '../log.ts'
 import type { Storage } from './contract.ts'
-import { onMedium, unlessAbsent } from './failure.ts'
+import { onMedium } from './failure.ts'
 import { fileMode, makeFolder } from './local-disk.ts'
 import { BackgroundFlush } from './local-flush.ts'
 import { type LocalLayout, localLayout } from './local-layout.ts'
 import { continueObject, copyObject, createObject, discardObject } from './local-object.ts'
 import { readObject } from './local-reader.ts'
+import { listUnfinished } from './local-leftovers.ts'
 import { sealSink } from './local-sealed.ts'
 import { createSink, openSink, removeSink } from './local-sink.ts'
 import { writeBody } from './local-writer.ts'
@@ -35,6 +36,7 @@ export async function openLocalStorage(options: {
   }
   const flush = new BackgroundFlush(log)
   return {
+    leastChunkBytes: 1,
     createSink: (plan) => createSink(layout, plan),
     writeChunk: async (sink, slot, body, target) => {
       await writeBody(openSink(layout, sink), slot, body, target)
@@ -48,13 +50,10 @@ export async function openLocalStorage(options: {
     source: (key, sizeBytes) => ({ kind: 'local', path: layout.object(key), sizeBytes }),
     discardObject: (name) => discardObject(layout, name),
     read: async (key, range) => readObject(layout.object(key), range),
-    remove: async (key) => removeObject(layout.object(key)),
+    remove: async (key) => onMedium(() => rm(layout.object(key), { force: true })),
+    listUnfinished: () => listUnfinished(layout),
     probe: () => probe(layout),
   }
-}
-
-async function removeObject(path: string): Promise<boolean> {
-  return (await onMedium(() => unlessAbsent(() => rm(path).then(() => true)))) ?? false
 }
 
 /** Writes and removes a small file among the objects and among the uploads. */

@@ -3,11 +3,26 @@ import { z } from 'zod'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Storage } from './contract.ts'
+import { PoolFault } from './failure.ts'
 import { openLocalStorage } from './local.ts'
+import type { ReadVariable } from './s3-pool.ts'
+import { s3Settings } from './s3-settings.ts'
+import { openS3Storage } from './s3.ts'
 
 const localSettings = z.strictObject({ path: z.string().min(1) })
 
-export type OpenOptions = { dataDir: string; uploadsPath: string | undefined; log: Log }
+const schemas = new Map<string, z.ZodType>([
+  ['local', localSettings],
+  ['s3', s3Settings],
+])
+
+export type OpenOptions = {
+  dataDir: string
+  uploadsPath: string | undefined
+  /** Finds what pools name instead of holding: their credentials. */
+  readVariable: ReadVariable
+  log: Log
+}
 
 /**
  * Opens a pool by its kind and settings. A local pool's path is taken from `dataDir` unless it is absolute, so that a data
@@ -17,26 +32,42 @@ export type OpenOptions = { dataDir: string; uploadsPath: string | undefined; lo
  */
 export async function openStorage(
   pool: { id: string; kind: string; settings: unknown },
-  { dataDir, ...options }: OpenOptions,
+  { dataDir, readVariable, ...options }: OpenOptions,
 ): Promise<Storage> {
   switch (pool.kind) {
     case 'local': {
       const { path } = parseSettings(pool, localSettings)
       return openLocalStorage({ rootPath: resolve(dataDir, path), ...options })
     }
+    case 's3':
+      return openS3Storage(parseSettings(pool, s3Settings), readVariable)
     default:
-      throw new AppError('INTERNAL', `Storage pool ${pool.id} is of the unknown kind ${JSON.stringify(pool.kind)}.`)
+      throw wrongSettings(`Storage pool ${pool.id} is of the unknown kind ${JSON.stringify(pool.kind)}.`)
   }
+}
+
+/**
+ * Throws VALIDATION_FAILED, with every field that is wrong, for a pool that could not be opened by what is said of it. Does
+ * not ask whether it can be reached.
+ */
+export function checkSettings(pool: { kind: string; settings: unknown }): void {
+  const schema = schemas.get(pool.kind)
+  const errors = schema
+    ? (schema.safeParse(pool.settings).error?.issues ?? []).map(({ path, message }) => {
+        return { field: ['settings', ...path].join('.'), message }
+      })
+    : [{ field: 'kind', message: `must be one of ${[...schemas.keys()].join(', ')}` }]
+  if (errors.length === 0) return
+  const named = errors.map(({ field, message }) => `${field}: ${message}`).join('; ')
+  throw new AppError('VALIDATION_FAILED', `The pool is not valid: ${named}`, { details: { errors } })
 }
 
 function parseSettings<T>(pool: { id: string; settings: unknown }, schema: z.ZodType<T>): T {
   const parsed = schema.safeParse(pool.settings)
   if (parsed.success) return parsed.data
-  throw new AppError(
-    'INTERNAL',
-    `The settings of storage pool ${pool.id} are wrong: ${z.prettifyError(parsed.error)}`,
-    {
-      cause: parsed.error,
-    },
-  )
+  throw wrongSettings(`The settings of storage pool ${pool.id} are wrong: ${z.prettifyError(parsed.error)}`)
+}
+
+function wrongSettings(message: string): AppError {
+  return new AppError('INTERNAL', message, { cause: new PoolFault('SETTINGS_WRONG', message) })
 }

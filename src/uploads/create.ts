@@ -64,7 +64,7 @@ async function create(
   if (existing) return existing
 
   const taskId = newTaskId()
-  const chunkSizeBytes = planChunkSize(request, limits)
+  const chunkSizeBytes = planChunkSize(request, limits, storage.leastChunkBytes)
   const chunksCount = Math.ceil(request.fileSize / chunkSizeBytes)
   const sinkKey = await storage.createSink({ taskId, sizeBytes: request.fileSize, chunkSizeBytes })
   try {
@@ -103,9 +103,12 @@ function refuseWhatCannotBe(request: CreateUploadRequest, limits: UploadLimits):
 
 const raisedStep = 64 * 1024
 
-/** The chunk size in bytes: what was asked for, raised where the file would need more than `maxChunks` chunks. */
-function planChunkSize(request: CreateUploadRequest, limits: UploadLimits): number {
-  const asked = request.chunkSize ?? limits.defaultChunkSizeBytes
+/**
+ * The chunk size in bytes: what was asked for, raised where the file would need more than `maxChunks` chunks, and to what
+ * the pool takes.
+ */
+function planChunkSize(request: CreateUploadRequest, limits: UploadLimits, leastChunkBytes: number): number {
+  const asked = Math.max(leastChunkBytes, request.chunkSize ?? limits.defaultChunkSizeBytes)
   const least = Math.ceil(request.fileSize / maxChunks)
   return asked >= least ? asked : Math.ceil(least / raisedStep) * raisedStep
 }

@@ -34,6 +34,7 @@ export async function finishUpload(
   const storage = await pools.open(upload.poolId)
   try {
     const sealed = await storage.sealSink(upload.sinkKey, { id: taskId, epoch }, { fresh: upload.tainted, signal })
+    if (sealed.missing.length > 0) return await reopen(upload, sealed, sealed.missing)
     const sha256 = await hash(sealed, upload.fileSizeBytes, signal)
     if (!sha256.equals(upload.declaredSha256)) return await mend(sql, upload, sealed, signal)
     if (password !== undefined) return await encryptUpload(deps, { upload, sealed, password }, context)
@@ -111,6 +112,16 @@ async function mend(
       'Every chunk arrived as it was sent, but together they do not have the declared SHA-256: the declared hash was wrong.',
     )
   }
+  return reopen(upload, sealed, damagedChunks)
+}
+
+/** Has the chunks sent again, and waits for them. */
+async function reopen(
+  upload: UploadRow,
+  sealed: SealedSink,
+  chunks: readonly number[],
+): Promise<JobOutcome<FinishedUpload>> {
+  const damagedChunks = [...chunks]
   const sinkKey = await sealed.reopen(damagedChunks)
   return { kind: 'parked', commit: (query) => reopenChunks(query, { taskId: upload.taskId, sinkKey, damagedChunks }) }
 }

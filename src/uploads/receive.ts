@@ -106,9 +106,17 @@ function receipt(held: Held): ChunkReceipt {
   const { sql, log, progress } = deps
   const meter = createChunkMeter(slot, deps.createChecksum(), digests)
   const stop = new AbortController()
-  const keeper = keepAlive(held, stop, () => meter.receivedBytes)
+  let source: Readable | undefined
+  const keeper = keepAlive(held, stop, {
+    receivedBytes: () => meter.receivedBytes,
+    waitsForPool: () => source !== undefined && (source.isPaused() || source.readableEnded),
+  })
   return {
-    write: (body) => storage.writeChunk(sinkKey, slot, body, { onPiece: meter.take, signal: stop.signal }),
+    write: async (body) => {
+      source = body
+      await storage.writeChunk(sinkKey, slot, body, { onPiece: meter.take, signal: stop.signal })
+      source = undefined
+    },
     commit: async () => {
       const sum = meter.finish()
       keeper.end()
@@ -124,8 +132,15 @@ function receipt(held: Held): ChunkReceipt {
   }
 }
 
-/** Renews the lease while bytes arrive, and stops a body of which none arrived for 10 s or that only trickles. */
-function keepAlive(held: Held, stop: AbortController, receivedBytes: () => number): { end: () => void } {
+/**
+ * Renews the lease while bytes arrive or the pool takes its time, which it limits itself, and stops a body of which its
+ * sender sent none for 10 s or that only trickles.
+ */
+function keepAlive(
+  held: Held,
+  stop: AbortController,
+  { receivedBytes, waitsForPool }: { receivedBytes: () => number; waitsForPool: () => boolean },
+): { end: () => void } {
   const { lease } = held
   const { sql, log, limits } = held.deps
   const startedAt = Date.now()
@@ -133,7 +148,8 @@ function keepAlive(held: Held, stop: AbortController, receivedBytes: () => numbe
   let seenAt = startedAt
   const timer = setInterval(() => {
     const bytes = receivedBytes()
-    if (bytes === seenBytes) {
+    const waitsForSender = !waitsForPool()
+    if (bytes === seenBytes && waitsForSender) {
       if (Date.now() - seenAt < stalledAfterMs) return
       const message = `No byte of chunk ${lease.index} arrived for ${stalledAfterMs / 1000} s; send it again.`
       stop.abort(new AppError('CHUNK_STALLED', message, { details: { index: lease.index } }))
@@ -141,7 +157,7 @@ function keepAlive(held: Held, stop: AbortController, receivedBytes: () => numbe
     }
     seenBytes = bytes
     seenAt = Date.now()
-    if (trickles(bytes, seenAt - startedAt, limits.minBytesPerSecond)) {
+    if (waitsForSender && trickles(bytes, seenAt - startedAt, limits.minBytesPerSecond)) {
       const message = `Chunk ${lease.index} arrived too slowly; it needs ${limits.minBytesPerSecond} bytes a second.`
       stop.abort(new AppError('CHUNK_STALLED', message, { details: { index: lease.index } }))
       return

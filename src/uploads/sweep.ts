@@ -1,4 +1,6 @@
-import { findLeftoverSinks, findStaleUploads } from '../db/uploads.ts'
+import { listPools } from '../db/pools.ts'
+import { findLeftoverSinks, findStaleUploads, findUnknownIds } from '../db/uploads.ts'
+import type { Storage, Unfinished } from '../storage/contract.ts'
 import { type ControlDeps, expire } from '../tasks/control.ts'
 import { type ClearDeps, clearSink } from './clear.ts'
 
@@ -22,4 +24,39 @@ export async function sweepLeftoverSinks(deps: ClearDeps): Promise<number> {
   const leftovers = await findLeftoverSinks(deps.sql, leftoverGraceMs, batch)
   for (const sink of leftovers) await clearSink(deps, sink)
   return leftovers.length
+}
+
+/**
+ * Removes what lies unfinished in the pools and is nobody's: a process died after it began it and before the ledger knew, or
+ * the store did what it had given up to do. What was begun within `graceMs` is left, for its owner may be about to be
+ * written. Answers how many. A pool that is out of reach does not hold up the others.
+ */
+export async function sweepUnknownStaging({ sql, pools, log }: ClearDeps, graceMs: number): Promise<number> {
+  let removed = 0
+  for (const { id: poolId } of await listPools(sql)) {
+    try {
+      for await (const old of oldInBatches(await pools.open(poolId), graceMs)) {
+        const unknown = new Set(await findUnknownIds(sql, [...new Set(old.map(({ id }) => id))]))
+        for (const one of old.filter(({ id }) => unknown.has(id))) {
+          await one.discard()
+          removed++
+        }
+      }
+    } catch (error) {
+      log.warn({ err: error, poolId }, 'a pool could not be searched for leftovers; the sweep tries again')
+    }
+  }
+  return removed
+}
+
+async function* oldInBatches(storage: Storage, graceMs: number): AsyncGenerator<Unfinished[]> {
+  let old: Unfinished[] = []
+  for await (const one of storage.listUnfinished()) {
+    if (Date.now() - one.beganAt.getTime() < graceMs) continue
+    old.push(one)
+    if (old.length < batch) continue
+    yield old
+    old = []
+  }
+  if (old.length > 0) yield old
 }

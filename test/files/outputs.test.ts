@@ -29,7 +29,14 @@ describe('the outputs of a task', () => {
     await ledger.sql`delete from objects`
     await ledger.sql`delete from task_outputs`
     await ledger.sql`delete from tasks`
-    pools = await openPools(ledger.sql, { defaultPoolId: poolId, dataDir, uploadsPath: undefined }, silent)
+    const settings = {
+      defaultPoolId: poolId,
+      declared: [],
+      dataDir,
+      uploadsPath: undefined,
+      readVariable: () => undefined,
+    }
+    pools = await openPools(ledger.sql, settings, silent)
     accountId = randomUUID()
     taskId = await ledger.addTask({ accountId })
     return () => rm(dataDir, { recursive: true })

@@ -36,6 +36,7 @@ describe('health', () => {
         engine: true,
         workers: 1,
         storage: true,
+        pools: [{ poolId: '550e8400-e29b-41d4-a716-446655440000', problem: null }],
         queues: {
           high: { waiting: 0, active: 0 },
           normal: { waiting: 0, active: 0 },
@@ -81,6 +82,7 @@ describe('health', () => {
       return answer.status === 503 ? answer : undefined
     })
     expect(sick.body).toMatchObject({ status: 'unavailable', storage: false, database: true })
+    expect(sick.body).toMatchObject({ pools: [{ problem: 'FAILED' }] })
     expect(await ask('live')).toMatchObject({ status: 200 })
   })
 })

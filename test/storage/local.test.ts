@@ -63,6 +63,22 @@ describe('a local pool', () => {
     }
   })
 
+  it('refuses to prepare an upload twice', async () => {
+    const plan = { taskId: randomUUID(), sizeBytes: 10, chunkSizeBytes: 10 }
+    await storage.createSink(plan)
+    await expect(storage.createSink(plan)).rejects.toMatchObject({ code: 'INTERNAL' })
+  })
+
+  it('refuses what an earlier claim orders once a later one has the upload', async () => {
+    const upload = await SampleUpload.begin(storage, threeChunks)
+    await upload.writeAll()
+    const early = await upload.seal(1)
+    await upload.seal(2)
+    await expect(early.publish()).rejects.toMatchObject({ code: 'UPLOAD_FAILED' })
+    await expect(early.reopen([0])).rejects.toMatchObject({ code: 'UPLOAD_FAILED' })
+    await expect(upload.seal(1)).rejects.toMatchObject({ code: 'UPLOAD_FAILED' })
+  })
+
   it('lets nobody but its own user read anything', async () => {
     const upload = await SampleUpload.begin(storage, 1_000)
     await upload.writeAll()

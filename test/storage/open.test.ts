@@ -5,7 +5,12 @@ import { pino } from 'pino'
 import { expect, it } from 'vitest'
 import { openStorage } from '../../src/storage/open.ts'
 
-const options = { dataDir: '/nowhere', uploadsPath: undefined, log: pino({ level: 'silent' }) }
+const options = {
+  dataDir: '/nowhere',
+  uploadsPath: undefined,
+  readVariable: () => undefined,
+  log: pino({ level: 'silent' }),
+}
 
 it('opens a local pool in a folder it makes', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'longshore-pool-'))

@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import type { Readable } from 'node:stream'
 import { expect, it } from 'vitest'
@@ -151,12 +151,5 @@ export function refusing(current: () => StorageFixture): void {
     const upload = await SampleUpload.begin(storage, threeChunks)
     await storage.removeSink(upload.sink, { id: upload.taskId, epoch: 0 }, undefined)
     await expect(upload.write(0)).rejects.toEqual(coded('UPLOAD_ENDED'))
-  })
-
-  it('refuses to prepare an upload twice', async () => {
-    const { storage } = current()
-    const plan = { taskId: randomUUID(), sizeBytes: 10, chunkSizeBytes: sampleChunkBytes }
-    await storage.createSink(plan)
-    await expect(storage.createSink(plan)).rejects.toMatchObject({ code: 'INTERNAL' })
   })
 }
