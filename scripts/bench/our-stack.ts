@@ -24,8 +24,12 @@ export type OurStack = {
   stop: () => Promise<void>
 }
 
-/** Starts the stack on the server of `databaseUrl`, in a database made for it; the data lies under `folder`. */
-export async function startOurStack(databaseUrl: string, folder: string): Promise<OurStack> {
+/** Starts the stack on the server of `databaseUrl`, in a database made for it, with `more` settings; the data lies under `folder`. */
+export async function startOurStack(
+  databaseUrl: string,
+  folder: string,
+  more: Record<string, string> = {},
+): Promise<OurStack> {
   const undo: (() => Promise<unknown>)[] = []
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
@@ -36,7 +40,7 @@ export async function startOurStack(databaseUrl: string, folder: string): Promis
     const database = await makeDatabase(databaseUrl)
     undo.push(database.drop)
     const secret = randomBytes(32).toString('hex')
-    const env = stackEnv(database.url, dataDir, secret)
+    const env = { ...stackEnv(database.url, dataDir, secret), ...more }
     const [web, work] = await ourEntries()
     const api = await startServer(scriptPath('src/main.js'), { ...env, ...web?.env })
     undo.push(api.stop)

@@ -1,5 +1,6 @@
 import { access, constants } from 'node:fs/promises'
 import { delimiter, join } from 'node:path'
+import type { UnpackedPackages } from './debian-packages.ts'
 import type { Command } from './guarded-process.ts'
 
 /** How a release's program is run, and what ceph.conf needs for it. */
@@ -29,4 +30,17 @@ async function isOnPath(program: string, path: string): Promise<boolean> {
     if (isThere) return true
   }
   return false
+}
+
+/** A release that was unpacked beside this machine's own. */
+export function unpackedRelease({ path, libraries, command }: UnpackedPackages): CephRelease {
+  return {
+    command,
+    settings: {
+      'plugin dir': join(libraries, 'ceph'),
+      'erasure code dir': join(libraries, 'ceph', 'erasure-code'),
+      'osd class dir': join(libraries, 'rados-classes'),
+      'mgr module path': path('usr/share/ceph/mgr'),
+    },
+  }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { DirectPage } from './direct.ts'
 import { optional, storableText } from './fields.ts'
 import type { FileView } from './file.ts'
 import { taskStatuses, type TaskStatus } from './task.ts'
@@ -25,6 +26,8 @@ export const createUploadRequest = z.strictObject({
       .max(1024)
       .refine((password) => password.isWellFormed(), 'must be well-formed Unicode'),
   ),
+  /** Whether the answer is to have URLs by which the first chunks go straight to the pool. */
+  direct: optional(z.boolean()),
   expiredAt: optional(
     z.iso
       .datetime({ offset: true })
@@ -41,7 +44,14 @@ export type CreateUploadRequest = z.output<typeof createUploadRequest>
 /** Answer of create: either the file is there already, or the plan by which it is to be sent. */
 export type CreateUploadResponse =
   | { fileExists: true; file: FileView }
-  | { fileExists: false; taskId: string; chunkSize: number; chunksCount: number }
+  | {
+      fileExists: false
+      taskId: string
+      chunkSize: number
+      chunksCount: number
+      /** When it was asked for: where chunks may be sent to; null where the pool takes them through the API only. */
+      direct?: DirectPage | null
+    }
 
 /** The query of `GET …/tasks`. */
 export const listUploadsQuery = z.strictObject({

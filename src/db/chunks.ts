@@ -66,6 +66,32 @@ export async function commitChunk(query: Query, lease: ChunkLease, checksum: Buf
   return rows.count === 1
 }
 
+/**
+ * Makes chunks count that came into the pool without us, unless somebody else is sending them just now or the upload does not
+ * receive any more, into this sink. Answers the indexes of those that count now.
+ */
+export async function takeChunks(query: Query, { taskId, accountId, sinkKey, chunks }: TakenChunks): Promise<number[]> {
+  const rows = await query<{ index: number }[]>`
+    insert into upload_chunks (task_id, index, checksum, received_at)
+    select u.task_id, given.index, decode(given.md5, 'hex'), now()
+    from tasks t join uploads u on u.task_id = t.id,
+      unnest(${chunks.map(({ index }) => index)}::int[], ${chunks.map(({ md5 }) => md5.toString('hex'))}::text[]) as given (index, md5)
+    where t.id = ${taskId} and t.account_id = ${accountId} and t.status = 'InProgress' and u.phase = 'receiving'
+      and u.sink_key = ${sinkKey}
+    on conflict (task_id, index) do update
+      set checksum = excluded.checksum, received_at = excluded.received_at, lease_token = null, lease_expires_at = null
+      where upload_chunks.received_at is not null or upload_chunks.lease_expires_at < now()
+    returning index`
+  return rows.map(({ index }) => index).sort((a, b) => a - b)
+}
+
+type TakenChunks = {
+  taskId: string
+  accountId: string
+  sinkKey: string
+  chunks: readonly { index: number; md5: Buffer }[]
+}
+
 /** Gives a lease back, so that the chunk can be sent again at once. */
 export async function releaseChunk(query: Query, lease: ChunkLease): Promise<void> {
   await query`

@@ -115,7 +115,7 @@ function commonFields({ etag, lastModifiedMs }: Validators): Record<string, stri
 }
 
 /** The type is the uploader's word and goes into header fields, so whatever is not a plain media type is not repeated. */
-function safeContentType(contentType: string): string {
+export function safeContentType(contentType: string): string {
   const isMediaType = /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}(?:[ \t]*;[\x20-\x7e]{0,512})?$/.test(contentType)
   return isMediaType ? contentType : 'application/octet-stream'
 }

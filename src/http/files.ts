@@ -6,6 +6,7 @@ import { AppError } from '../errors.ts'
 import { getFile, presentFile } from '../files/get.ts'
 import type { Pools } from '../files/pools.ts'
 import type { SignedIn } from './caller.ts'
+import { redirected } from './content-redirect.ts'
 import { sendContent } from './content.ts'
 import { pathUuid } from './validate.ts'
 
@@ -26,6 +27,7 @@ export function fileRoutes({ sql, pools }: { sql: Sql; pools: Pools }, signedIn:
     signedIn(async (request, response, caller) => {
       const file = await fileOf(sql, request, caller)
       const storage = await pools.open(file.poolId)
+      if (await redirected(request, response, storage, file)) return
       const { name, contentType, sizeBytes, sha256, createdAt } = file
       const read = (range: Parameters<typeof storage.read>[1]) => storage.read(file.objectKey, range)
       await sendContent(request, response, { name, contentType, sizeBytes, sha256, lastModified: createdAt, read })

@@ -7,6 +7,7 @@ import { auditRoutes } from './audit.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { SignedIn } from './caller.ts'
 import { chunkRoutes } from './chunks.ts'
+import { directRoutes } from './direct.ts'
 import { fileRoutes } from './files.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
@@ -22,6 +23,7 @@ export type SignedInFor = (resource: Resource, follow?: AuditTrail['follow']) =>
 export function apiRouters(deps: ApiDeps, signedIn: SignedInFor): [path: string, router: Router][] {
   return [
     ['/files/upload/chunk', chunkRoutes(deps, signedIn('files', unrecorded))],
+    ['/files/upload/direct', directRoutes(deps, signedIn('files', unrecorded))],
     ['/files/upload', uploadRoutes(deps, signedIn('files'))],
     ['/files/upload', uploadListRoutes(deps, signedIn('files'))],
     ['/files', fileRoutes(deps, signedIn('files'))],

@@ -29,6 +29,8 @@ export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router
     '/create',
     signedIn(async (request, response, caller) => {
       const body = await readBody(createUploadRequest, request, response)
+      // The answer has signed URLs, which are secrets.
+      if (body.direct) response.set('Cache-Control', 'no-store')
       const answer = await createUpload(deps, caller.account, body, keyedRequest(request, caller))
       noteMade(response, answer.fileExists ? answer.file.id : answer.taskId)
       response.json(answer)

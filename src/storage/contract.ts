@@ -79,6 +79,9 @@ export type Storage = {
   /** What was begun in the pool and has neither become an object nor been removed, whoever knows of it. */
   listUnfinished: () => AsyncIterable<Unfinished>
 
+  /** What clients may do with the pool without us in between; undefined when nothing. */
+  direct?: DirectAccess | undefined
+
   /** Throws when the pool cannot be reached or written. */
   probe: () => Promise<void>
 }
@@ -120,3 +123,25 @@ export type ObjectSource =
 
 /** What a claim makes: of an upload's task, or one output. Storage turns it into a key that no other object has. */
 export type ObjectName = { id: string; epoch: number }
+
+/**
+ * A request that whoever has it may make until it expires, with exactly these header fields (names in lower case;
+ * `content-length` says how long its body is). A secret: never to be logged.
+ */
+export type SignedRequest = { url: string; headers: Record<string, string>; expiresAt: Date }
+
+/** A chunk as the pool has it. `md5` is known where the pool tells it of its own accord. */
+export type StoredChunk = { etag: string; sizeBytes: number; md5: Buffer | undefined }
+
+export type DirectUploads = {
+  /** Signs the PUT of a chunk. With `md5` the pool takes no other bytes. */
+  signChunk: (sink: SinkKey, slot: ChunkSlot, md5: Buffer | undefined) => Promise<SignedRequest>
+  /** Those of the chunks that the pool has, by index. */
+  findChunks: (sink: SinkKey, slots: readonly ChunkSlot[]) => Promise<Map<number, StoredChunk>>
+}
+
+export type DirectAccess = {
+  uploads?: DirectUploads
+  /** Signs the GET of an object, whole or a range of it, that is answered with these header fields. */
+  signRead?: (key: string, answer: { disposition: string; contentType: string }) => Promise<SignedRequest>
+}

@@ -15,6 +15,8 @@ export type S3Pool = {
   layout: S3Layout
   /** Whether what the store says of a streamed part is compared with its MD5, for want of a checksum sent along. */
   comparesMd5: boolean
+  /** Whether the ETag of a part is its MD5: it is not under a key of KMS. */
+  showsMd5: boolean
   /** What is said of every object that is begun. */
   kind: {
     StorageClass?: StorageClass
@@ -66,6 +68,7 @@ export function connectS3(settings: S3Settings, readVariable: ReadVariable): S3P
     store: endpoint === undefined ? 'aws' : new URL(endpoint).origin,
     layout: s3Layout(prefix),
     comparesMd5: settings.checksums === 'WHEN_REQUIRED',
+    showsMd5: serverSideEncryption === undefined || serverSideEncryption === 'AES256',
     kind: {
       ...(storageClass === undefined ? {} : { StorageClass: storageClass }),
       ...(serverSideEncryption === undefined ? {} : { ServerSideEncryption: serverSideEncryption }),

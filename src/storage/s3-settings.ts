@@ -28,6 +28,17 @@ export const s3Settings = z
     storageClass: z.custom<StorageClass>(isClassName, 'must be letters, digits, "_" and "-"').optional(),
     serverSideEncryption: z.enum(['AES256', 'aws:kms', 'aws:kms:dsse']).optional(),
     kmsKeyId: z.string().min(1).max(2048).optional(),
+    /** Lets clients talk to the store themselves, by requests that are signed here. */
+    direct: z
+      .strictObject({
+        uploads: z.boolean().default(true),
+        downloads: z.boolean().default(false),
+        /** The store's address for clients, where it is another one than for us. */
+        endpoint: z
+          .url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' })
+          .optional(),
+      })
+      .optional(),
     /** The SDK's own checksums: always, or only where S3 insists on them, for stores that refuse them. */
     checksums: z.enum(['WHEN_SUPPORTED', 'WHEN_REQUIRED']).default('WHEN_SUPPORTED'),
   })

@@ -1,5 +1,6 @@
 import type { Storage } from './contract.ts'
 import { copyObject } from './s3-copy.ts'
+import { directAccess } from './s3-direct.ts'
 import { continueObject } from './s3-object.ts'
 import { connectS3, type ReadVariable } from './s3-pool.ts'
 import { probe } from './s3-probe.ts'
@@ -34,6 +35,7 @@ export function openS3Storage(settings: S3Settings, readVariable: ReadVariable):
     read: (key, range) => readObject(pool, layout.object(key), range),
     remove: (key) => removeKey(pool, layout.object(key)),
     listUnfinished: () => listUnfinished(pool),
+    direct: directAccess(pool, settings),
     probe: () => probe(pool),
   }
 }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import xxhash from 'xxhash-wasm'
 
 /** A running sum over a chunk's bytes. */
@@ -25,5 +26,17 @@ export async function loadChecksum(): Promise<() => Checksum> {
         return digest
       },
     }
+  }
+}
+
+const md5Bytes = 16
+
+/** Loads what begins a sum of the kind that a chunk's checksum is: the XXH64 of one that came through us, or the MD5 of one that came without us. */
+export async function loadChecksumLike(): Promise<(checksum: Buffer) => Checksum> {
+  const createXxh64 = await loadChecksum()
+  return (checksum) => {
+    if (checksum.length !== md5Bytes) return createXxh64()
+    const md5 = createHash('md5')
+    return { update: (piece) => void md5.update(piece), digest: () => md5.digest() }
   }
 }

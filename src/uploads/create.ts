@@ -13,6 +13,7 @@ import type { Pools } from '../files/pools.ts'
 import { type KeyedRequest, keepForRepetition } from '../tasks/idempotency.ts'
 import { keepSecrets } from '../tasks/secrets.ts'
 import { newTaskId } from '../tasks/ids.ts'
+import { firstDirectPage } from './direct.ts'
 import { type CreatedUpload, earlierCreation } from './repeat.ts'
 import { uploadPriority, uploadType } from './upload-type.ts'
 
@@ -39,9 +40,8 @@ export async function createUpload(
   keyed: KeyedRequest | undefined,
 ): Promise<CreateUploadResponse> {
   const earlier = keyed && (await earlierCreation(deps.sql, keyed))
-  if (earlier) return earlier
-  const created = await create(deps, accountId, request, keyed)
-  if (created !== 'repetition') return created
+  const created = earlier ?? (await create(deps, accountId, request, keyed))
+  if (created !== 'repetition') return request.direct ? withDirect(deps, accountId, created) : created
   // Another request with the key was first. What it made may be forgotten already, and then this one is a first one.
   return createUpload(deps, accountId, request, keyed)
 }
@@ -86,6 +86,16 @@ async function create(
   }
   signals.send({ kind: 'events' })
   return { fileExists: false, taskId, chunkSize: chunkSizeBytes, chunksCount }
+}
+
+async function withDirect(
+  deps: CreateDeps,
+  accountId: string,
+  created: CreateUploadResponse,
+): Promise<CreateUploadResponse> {
+  if (created.fileExists) return created
+  const wanted = { taskId: created.taskId, accountId }
+  return { ...created, direct: (await firstDirectPage(deps, wanted)) ?? null }
 }
 
 function refuseWhatCannotBe(request: CreateUploadRequest, limits: UploadLimits): void {

@@ -10,7 +10,7 @@ import { TaskOutputs } from '../files/outputs.ts'
 import type { Pools } from '../files/pools.ts'
 import type { SealedSink } from '../storage/contract.ts'
 import { type JobContext, type JobOutcome, Permanent, StopReason } from '../tasks/define-job.ts'
-import { loadChecksum } from './checksum.ts'
+import { loadChecksumLike } from './checksum.ts'
 import { clearSink } from './clear.ts'
 
 export type FinishedUpload = { fileId: string }
@@ -132,14 +132,19 @@ async function findDamage(
   sealed: SealedSink,
   signal: AbortSignal,
 ): Promise<number[]> {
-  const createChecksum = await loadChecksum()
+  const createChecksum = await loadChecksumLike()
   const damaged: number[] = []
   for (let index = 0; index < upload.chunksCount; index++) {
     const startBytes = index * upload.chunkSizeBytes
     const lengthBytes = Math.min(upload.chunkSizeBytes, upload.fileSizeBytes - startBytes)
-    const sum = createChecksum()
+    const checksum = checksums.get(index)
+    if (checksum === undefined) {
+      damaged.push(index)
+      continue
+    }
+    const sum = createChecksum(checksum)
     for await (const piece of sealed.read({ startBytes, lengthBytes }, signal)) sum.update(piece)
-    if (checksums.get(index)?.equals(sum.digest()) !== true) damaged.push(index)
+    if (!checksum.equals(sum.digest())) damaged.push(index)
   }
   return damaged
 }

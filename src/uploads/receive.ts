@@ -196,6 +196,7 @@ export function uploadPaused(): AppError {
   return new AppError('UPLOAD_PAUSED', 'The upload is paused; resume it first.', { retryAfterSeconds: 5 })
 }
 
-function uploadEnded(status: TaskStatus): AppError {
+/** Refuses what an upload does not take once it has ended without a file. */
+export function uploadEnded(status: TaskStatus): AppError {
   return new AppError('UPLOAD_ENDED', `The upload takes no more chunks: it is ${status}.`, { details: { status } })
 }

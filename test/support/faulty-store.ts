@@ -54,6 +54,12 @@ export function failure(status: number, code: string, { reached = false } = {}):
   return { kind: 'answer', status, body, reached }
 }
 
+const closings: (() => Promise<void>)[] = []
+
+afterAll(async () => {
+  for (const close of closings.splice(0)) await close()
+})
+
 type Rule = { match: Match; fault: Fault; left: number; hits: number; waiting: (() => void)[] }
 
 /**
@@ -80,7 +86,7 @@ export async function startFaultyStore(storeEndpoint: string): Promise<FaultySto
     agent.destroy()
     if (server.listening) await once(server.close(), 'close')
   }
-  afterAll(close)
+  closings.push(close)
   return {
     endpoint: `http://127.0.0.1:${Object(server.address()).port}`,
     inject: (match, fault, times = Number.POSITIVE_INFINITY) => {

@@ -42,16 +42,27 @@ export async function sharedS3Store(): Promise<OfferedStore> {
   return JSON.parse(await response.text())
 }
 
-/** An empty place in a store, the run's own unless another is given. It is removed at the end of the test file. */
+const closings: (() => Promise<void>)[] = []
+
+afterAll(async () => {
+  for (const close of closings.splice(0)) await close()
+})
+
+/**
+ * An empty place in a store, the run's own unless another is given. In the run's it is removed at the end of the test file; a
+ * store of one's own goes away whole.
+ */
 export async function openS3Place(store?: OfferedStore): Promise<S3Place> {
   const found = store ?? (await sharedS3Store())
   const name = `longshore-${randomBytes(8).toString('hex')}`
   const client = clientOf(found)
   if (found.bucket === undefined) await client.send(new CreateBucketCommand({ Bucket: name }))
   const place = placeIn(client, found, found.bucket ?? name, found.bucket === undefined ? '' : `${name}/`)
-  afterAll(async () => {
-    await place.clear()
-    if (found.bucket === undefined) await client.send(new DeleteBucketCommand({ Bucket: name }))
+  closings.push(async () => {
+    if (store === undefined) {
+      await place.clear()
+      if (found.bucket === undefined) await client.send(new DeleteBucketCommand({ Bucket: name }))
+    }
     client.destroy()
   })
   return place

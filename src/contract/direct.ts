@@ -1,0 +1,61 @@
+import { z } from 'zod'
+import { optional } from './fields.ts'
+
+const mostParts = 1000
+
+const chunkIndex = z.int().min(0)
+
+const md5 = z
+  .string()
+  .refine((text) => /^[A-Za-z0-9+/]{22}==$/.test(text), 'must be the MD5 of the chunk in base64, as in Content-MD5')
+  .transform((text) => Buffer.from(text, 'base64'))
+
+function each<Part extends { index: number }>(part: z.ZodType<Part>) {
+  return z
+    .array(part)
+    .min(1)
+    .max(mostParts)
+    .refine((parts) => new Set(parts.map(({ index }) => index)).size === parts.length, 'must not name a chunk twice')
+}
+
+/** Body of `POST /api/files/upload/direct/{taskId}/urls`: chunks with their MD5, or a page of those that are not there yet. */
+export const signPartsRequest = z
+  .strictObject({
+    parts: optional(each(z.strictObject({ index: chunkIndex, md5 }))),
+    from: optional(chunkIndex),
+    limit: optional(z.int().min(1).max(mostParts)),
+  })
+  .refine((given) => given.parts === undefined || (given.from ?? given.limit) === undefined, {
+    path: ['parts'],
+    error: 'must not come with from or limit',
+  })
+export type SignPartsRequest = z.output<typeof signPartsRequest>
+
+/** Body of `POST /api/files/upload/direct/{taskId}/parts`. */
+export const reportPartsRequest = z.strictObject({
+  parts: each(z.strictObject({ index: chunkIndex, etag: z.string().max(200), md5 })),
+})
+export type ReportPartsRequest = z.output<typeof reportPartsRequest>
+
+/** A chunk's own URL: PUT its bytes there with these header fields before it expires. */
+export type DirectPart = {
+  index: number
+  /** How many bytes the body has to have. */
+  size: number
+  url: string
+  headers: Record<string, string>
+  expiresAt: string
+}
+
+/** `next`: the index to ask on from; null when there are no more. */
+export type DirectPage = { parts: DirectPart[]; next: number | null }
+
+export type ReportedParts = { taskId: string; received: number[] }
+
+/** Why a reported part does not count. */
+export type PartRefusal =
+  | { index: number; reason: 'absent' }
+  | { index: number; reason: 'size'; expectedSize: number; receivedSize: number }
+  | { index: number; reason: 'etag' | 'md5' }
+  /** A request through the API is sending the chunk just now. */
+  | { index: number; reason: 'busy' }
