@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { type AccessConfig, accessConfig, accessMissing, accessSettings } from './config/access.ts'
 import { type LimitsConfig, limitsConfig, limitSettings } from './config/limits.ts'
+import { archiveSettings, type ArchivesConfig, archivesConfig } from './config/archives.ts'
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
@@ -13,6 +14,7 @@ export type Config = ProcessConfig &
     uploads: UploadsConfig
     tasks: TasksConfig
     schedules: SchedulesConfig
+    archives: ArchivesConfig
   }
 
 /** One schema over all groups, so that every wrong setting is named at once. */
@@ -23,6 +25,7 @@ const settings = z.object({
   ...storageSettings,
   ...uploadSettings,
   ...taskSettings,
+  ...archiveSettings,
 })
 
 /** The settings are wrong; `problems` names every wrong one, a line each. */
@@ -54,6 +57,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     uploads: uploadsConfig(set),
     tasks: tasksConfig(set),
     schedules: schedulesConfig(set),
+    archives: archivesConfig(set),
   }
 }
 

@@ -28,6 +28,19 @@ export class Front {
     return taken
   }
 
+  /** As many of the next bytes as are there at once, but no more than asked for; none only where the stream ends. */
+  async takeSome(mostBytes: number): Promise<Buffer> {
+    if (this.#held.length === 0) {
+      const next = await this.#iterator.next()
+      if (next.done) return this.#held
+      if (next.value.length <= mostBytes) return next.value
+      this.#held = Buffer.from(next.value)
+    }
+    const taken = this.#held.subarray(0, mostBytes)
+    this.#held = this.#held.subarray(taken.length)
+    return taken
+  }
+
   /** Everything that was not taken. Closes the stream when its reader stops. */
   async *rest(): AsyncGenerator<Buffer> {
     try {

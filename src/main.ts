@@ -93,7 +93,7 @@ async function openParts(
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)
-  const archiveTools = { deflater: deflateOnThisThread(), zstd: await findZstd() }
+  const archiveTools = { deflater: deflateOnThisThread(), zstd: await findZstd(), ...config.archives }
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread(), archiveTools })
   const registry = registerJobs([...jobs, ...custom])
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })

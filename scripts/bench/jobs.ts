@@ -1,4 +1,5 @@
 import type { JobBenchmark } from './job-benchmark.ts'
+import { benchCompress } from './jobs-compress.ts'
 import { benchEncrypt } from './jobs-encrypt.ts'
 
 type Print = (text: string) => void
@@ -8,6 +9,7 @@ type Part = (options: JobBenchmark, print: Print) => Promise<string[]>
 
 const parts: Record<string, Part> = {
   encrypt: benchEncrypt,
+  compress: benchCompress,
 }
 
 export const jobParts: readonly string[] = Object.keys(parts)

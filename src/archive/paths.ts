@@ -9,7 +9,6 @@ const lookAlikes: readonly (readonly [RegExp, string])[] = [
   [/[\u2216\u27cd\u29f5\u29f9\ufe68\uff3c]/gu, '\\'],
   [/[\u2024\ufe52\uff0e]/gu, '.'],
   [/\u2025/gu, '..'],
-  [/\u2026/gu, '...'],
   [/[\u02d0\u2236\ua789\ufe13\ufe55\uff1a]/gu, ':'],
 ]
 // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
@@ -17,7 +16,7 @@ const controls = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2
 const drive = /^[a-z]:/i
 
 /** Why a path must not be unpacked, in words that finish "its name …"; undefined when it may. */
-function whyUnsafe(path: string): string | undefined {
+export function whyUnsafe(path: string): string | undefined {
   if (path.length > mostPathCharacters) return `has more than ${mostPathCharacters} characters`
   if (!path.isWellFormed()) return 'is not well-formed Unicode'
   if (controls.test(path)) return 'has a control character'
@@ -28,7 +27,7 @@ function whyUnsafe(path: string): string | undefined {
 }
 
 /** The folders and the name of a path, which may be spelled with slashes or backslashes. */
-function segmentsOf(path: string): string[] {
+export function segmentsOf(path: string): string[] {
   return path.split(/[/\\]/).filter((segment) => segment !== '' && segment !== '.')
 }
 

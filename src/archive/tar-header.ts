@@ -77,7 +77,7 @@ function ustar({ name, sizeBytes, modifiedAt }: TarHead, typeFlag: string): Buff
 }
 
 /** The sum of a header's bytes, its own field counted as spaces. */
-function checksum(header: Buffer): number {
+export function checksum(header: Buffer): number {
   let sum = 8 * 0x20
   for (let index = 0; index < recordBytes; index++) if (index < 148 || index >= 156) sum += header.readUInt8(index)
   return sum

@@ -9,7 +9,7 @@ export type ZipHead = { name: string; sizeBytes: number; modifiedAt: Date }
 /** What is known once they have been read. */
 export type ZipSums = { method: ZipMethod; crc: number; packedBytes: number }
 
-const signatures = {
+export const signatures = {
   local: 0x04034b50,
   descriptor: 0x08074b50,
   central: 0x02014b50,

@@ -2,14 +2,16 @@ import { randomUUID } from 'node:crypto'
 import type { Query } from '../db/connect.ts'
 import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
-import { type OutputDeps, TaskOutputs } from './outputs.ts'
+import { type OutputDeps, type OutputPlan, TaskOutputs } from './outputs.ts'
 
 /** Results may have 256 KiB. */
 const mostShown = 5000
 
+/** For a task's results: the ids of the first files, as many as these have room for, and how many there are. */
+export type MadeResults = { resultFileIds: string[]; resultFilesCount: number }
+
 export type MadeFiles = {
-  /** For the task's results: the ids of the first files, as many as these have room for, and how many there are. */
-  results: { resultFileIds: string[]; resultFilesCount: number }
+  results: MadeResults
   /** Makes the files, named as told, beside those they were made of; in the transaction that ends the task. */
   commit: (query: Query, name: (file: FileRow) => { name: string; contentType: string }) => Promise<void>
 }
@@ -35,7 +37,7 @@ export async function makeOfEach(
     for (const file of files) {
       context.signal.throwIfAborted()
       if (outputs.finished(file.id)) onRead(file.sizeBytes)
-      else await makeOne(outputs, file, () => transform(file, onRead))
+      else await makeOutput(outputs, { slot: file.id, poolId: file.poolId }, () => transform(file, onRead))
     }
   } catch (error) {
     await outputs.flush().catch(() => {})
@@ -43,7 +45,7 @@ export async function makeOfEach(
   }
   const made = files.map((file) => ({ file, fileId: randomUUID() }))
   return {
-    results: { resultFileIds: made.slice(0, mostShown).map(({ fileId }) => fileId), resultFilesCount: made.length },
+    results: resultsOf(made),
     commit: (query, name) =>
       outputs.commit(
         query,
@@ -55,12 +57,13 @@ export async function makeOfEach(
   }
 }
 
-async function makeOne(
+/** Makes one output of what `transform` answers. What fails leaves nothing of it. */
+export async function makeOutput(
   outputs: TaskOutputs,
-  file: FileRow,
+  plan: OutputPlan,
   transform: () => Promise<AsyncIterable<Buffer>>,
 ): Promise<void> {
-  const output = await outputs.begin({ slot: file.id, poolId: file.poolId })
+  const output = await outputs.begin(plan)
   try {
     for await (const piece of await transform()) await output.write(piece)
     await output.finish()
@@ -68,4 +71,9 @@ async function makeOne(
     await output.abandon()
     throw error
   }
+}
+
+/** What a task that made these files says of them. */
+export function resultsOf(made: readonly { fileId: string }[]): MadeResults {
+  return { resultFileIds: made.slice(0, mostShown).map(({ fileId }) => fileId), resultFilesCount: made.length }
 }

@@ -1,9 +1,11 @@
 import type { Workforce } from '../age/threads.ts'
 import type { CompressDeps } from '../files/compress.ts'
+import type { DecompressDeps } from '../files/decompress.ts'
 import type { Job } from '../tasks/define-job.ts'
 import type { ClearDeps } from '../uploads/clear.ts'
 import { bulkOperation } from './bulk-operation.ts'
 import { fileCompress } from './file-compress.ts'
+import { fileDecompress } from './file-decompress.ts'
 import { fileDecrypt } from './file-decrypt.ts'
 import { fileEncrypt } from './file-encrypt.ts'
 import { fileMove } from './file-move.ts'
@@ -11,10 +13,11 @@ import { fileUpload } from './file-upload.ts'
 import { storageMigration } from './storage-migration.ts'
 
 /** Every task type that comes with Longshore. */
-export function builtInJobs(deps: ClearDeps & CompressDeps & { crypt: Workforce }): readonly Job[] {
+export function builtInJobs(deps: ClearDeps & CompressDeps & DecompressDeps & { crypt: Workforce }): readonly Job[] {
   return [
     bulkOperation(deps),
     fileCompress(deps),
+    fileDecompress(deps),
     fileDecrypt(deps),
     fileEncrypt(deps),
     fileMove(deps),

@@ -8,9 +8,9 @@ import type { SystemOptions } from './system.ts'
 /** A stage whose processes can be made to take 300 ms for every read of a file. */
 export type SlowStage = Stage & { setSlow: (isSlow: boolean) => Promise<void> }
 
-export async function openSlowStage(options: Omit<SystemOptions, 'databaseUrl' | 'env'> = {}): Promise<SlowStage> {
+export async function openSlowStage({ env, ...options }: Omit<SystemOptions, 'databaseUrl'> = {}): Promise<SlowStage> {
   const slowDisk = pathToFileURL(join(packageRoot(), 'test', 'support', 'slow-disk.mjs'))
-  const stage = await openStage({ ...options, env: { NODE_OPTIONS: `--import=${slowDisk}` } })
+  const stage = await openStage({ ...options, env: { ...env, NODE_OPTIONS: `--import=${slowDisk}` } })
   const mark = join(stage.system.dataDir, 'slow')
   return { ...stage, setSlow: (isSlow) => (isSlow ? writeFile(mark, '') : rm(mark, { force: true })) }
 }
