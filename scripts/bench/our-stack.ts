@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import postgres from 'postgres'
 import { migrate } from '../../src/db/migrate.ts'
-import { type ProcfileEntry, parseProcfile } from '../../src/launch/procfile.ts'
+import { parseProcfile } from '../../src/launch/procfile.ts'
 import { packageRoot } from '../../src/package-root.ts'
 import { scratchFolder, scriptPath } from './measure.ts'
 import { type ServerProcess, startServer } from './server-process.ts'
@@ -41,10 +41,11 @@ export async function startOurStack(
     undo.push(database.drop)
     const secret = randomBytes(32).toString('hex')
     const env = { ...stackEnv(database.url, dataDir, secret), ...more }
-    const [web, work] = await ourEntries()
-    const api = await startServer(scriptPath('src/main.js'), { ...env, ...web?.env })
+    const { web, work } = await ourTuning()
+    const api = await startServer(scriptPath('src/main.js'), { ...env, ...web.env }, 'listening', web.nodeOptions)
     undo.push(api.stop)
-    const worker = await startServer(scriptPath('workers/main.js'), { ...env, ...work?.env }, 'working')
+    const workEnv = { ...env, ...work.env }
+    const worker = await startServer(scriptPath('workers/main.js'), workEnv, 'working', work.nodeOptions)
     undo.push(worker.stop)
     return {
       url: api.url,
@@ -62,11 +63,18 @@ export async function startOurStack(
   }
 }
 
-/** How our API and worker are run: the Procfile says it, with what tunes them. */
-export async function ourEntries(): Promise<ProcfileEntry[]> {
+/** What tunes our API and worker: the Procfile has it. */
+export async function ourTuning(): Promise<{ web: Tuning; work: Tuning }> {
   const entries = parseProcfile(await readFile(join(packageRoot(), 'Procfile'), 'utf8'))
-  return ['web', 'worker'].flatMap((name) => entries.filter((entry) => entry.name === name))
+  const tuningOf = (name: string): Tuning => {
+    const { env = {}, args = [] } = entries.find((entry) => entry.name === name) ?? {}
+    const script = args.findIndex((word) => !word.startsWith('-'))
+    return { env, nodeOptions: args.slice(0, Math.max(0, script)) }
+  }
+  return { web: tuningOf('web'), work: tuningOf('worker') }
 }
+
+type Tuning = { env: Record<string, string>; nodeOptions: string[] }
 
 function stackEnv(databaseUrl: string, dataDir: string, secret: string): Record<string, string> {
   const redisUrl = process.env['REDIS_URL']

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { openDatabaseServer } from './database-server.ts'
 import { type Measured, scratchFolder, type Subject } from './measure.ts'
 import { measureCrowd, measureLatency } from './our-limits.ts'
-import { ourEntries } from './our-stack.ts'
+import { ourTuning } from './our-stack.ts'
 import { ours } from './ours.ts'
 import { makePayload } from './payload.ts'
 import { peers } from './peers.ts'
@@ -62,8 +62,9 @@ async function compare(
   print(
     `Node ${process.version}, ${process.platform}, ${cpus().length} CPUs (shared by client and server), data in ${folder}`,
   )
-  const tuning = Object.entries((await ourEntries())[0]?.env ?? {}).map(([name, value]) => `${name}=${value}`)
-  print(`Ours is run as the Procfile says, with ${tuning.join(' ') || 'no variables'}; peers as they come`)
+  const { web } = await ourTuning()
+  const words = [...Object.entries(web.env).map(([name, value]) => `${name}=${value}`), 'node', ...web.nodeOptions]
+  print(`Ours is run as the Procfile says, ${words.join(' ')}; peers as they come`)
   const failures: string[] = []
   const results: Result[] = [1, 8].flatMap((atOnce) => subjects.map(({ name }) => ({ name, atOnce, rounds: [] })))
   for (let round = 1; round <= rounds; round++) {

@@ -23,9 +23,11 @@ describe('a Procfile', () => {
 
   it('of the project runs an API and a worker that keep the memory of bodies for the next ones', async () => {
     const entries = parseProcfile(await readFile(join(packageRoot(), 'Procfile'), 'utf8'))
-    expect(entries.map(({ name, command, args }) => [name, command, args[0]])).toEqual([
-      ['web', 'node', 'dist/src/main.js'],
-      ['worker', 'node', 'dist/workers/main.js'],
+    expect(
+      entries.map(({ name, command, args }) => [name, command, args.at(0), args.find((word) => word.endsWith('.js'))]),
+    ).toEqual([
+      ['web', 'node', '--max-semi-space-size=8', 'dist/src/main.js'],
+      ['worker', 'node', 'dist/workers/main.js', 'dist/workers/main.js'],
     ])
     for (const { env } of entries) {
       expect(Object.keys(env)).toEqual(['MALLOC_TRIM_THRESHOLD_', 'MALLOC_TOP_PAD_', 'MALLOC_MMAP_THRESHOLD_'])
