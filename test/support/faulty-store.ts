@@ -71,11 +71,19 @@ export async function startFaultyStore(storeEndpoint: string): Promise<FaultySto
   let requests: string[] = []
   const agent = new Agent({ keepAlive: true })
   const sockets = new Set<Socket>()
-  const server = createServer((incoming, answer) => {
+  const take = (incoming: IncomingMessage, answer: ServerResponse, asksFirst: boolean): void => {
     requests.push(`${incoming.method} ${incoming.url}`)
     const fault = strike(rules, incoming)
+    if (asksFirst && fault?.kind === 'answer' && !fault.reached) {
+      // Whoever asks whether its body is wanted is told before it comes.
+      answerInstead(answer, fault)
+      return
+    }
+    if (asksFirst) answer.writeContinue()
     serve(new URL(storeEndpoint), agent, incoming, answer, fault).catch(() => incoming.socket.destroy())
-  })
+  }
+  const server = createServer((incoming, answer) => take(incoming, answer, false))
+  server.on('checkContinue', (incoming: IncomingMessage, answer: ServerResponse) => take(incoming, answer, true))
   server.keepAliveTimeout = 60_000
   server.on('connection', (socket) => {
     sockets.add(socket.once('close', () => sockets.delete(socket)))
