@@ -2,11 +2,13 @@ import { parseArgs } from 'node:util'
 import { explain } from '../src/launch/environment.ts'
 import { benchJobs, jobParts } from './bench/jobs.ts'
 import { benchLists } from './bench/lists.ts'
+import { benchRealtime } from './bench/realtime.ts'
 import { benchS3 } from './bench/s3.ts'
 import { benchUpload } from './bench/upload.ts'
 
 const usage = `npm run bench -- upload [--rounds 3] [--size <MiB>] [--brief] [--peers-only] [--dir <folder>]
 npm run bench -- lists [--rounds 3] [--brief] [--dir <folder>]
+npm run bench -- realtime [--rounds 3] [--brief] [--dir <folder>]
 npm run bench -- s3 [--rounds 3] [--size <MiB>] [--brief] [--dir <folder>]
 npm run bench -- jobs [${jobParts.join('|')}]… [--rounds 3] [--brief] [--dir <folder>]`
 
@@ -40,6 +42,7 @@ function readBenchmark(): (() => Promise<string[]>) | undefined {
   if (name === 'upload' && parts.length === 0) {
     return () => benchUpload({ ...options, sizeMebibytes, peersOnly: values['peers-only'] }, print)
   }
+  if (name === 'realtime' && parts.length === 0) return () => benchRealtime(options, print)
   if (name === 's3' && parts.length === 0) return () => benchS3({ ...options, sizeMebibytes }, print)
   if (name === 'lists' && parts.length === 0) return () => benchLists(options, print)
   const isJobs = name === 'jobs' && parts.every((part) => jobParts.includes(part))

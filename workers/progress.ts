@@ -4,14 +4,21 @@ import type { Sql } from '../src/db/connect.ts'
 import type { Signals } from '../src/db/signals.ts'
 import type { Log } from '../src/log.ts'
 
-const tellEveryMs = 250
+/** A step of so many percent is told as soon as the ledger may be asked again, anything less within a second. */
+const stepPercent = 5
+const stepEveryMs = 250
+const tellEveryMs = 1000
 
-/** How far one run is: kept in the ledger and told to who watches, four times a second at most. */
+/**
+ * How far one run is: kept in the ledger and told to who watches, at the first report, every 5 % or second, and as it stops
+ * short of its end.
+ */
 export class RunProgress {
   readonly #deps: { sql: Sql; signals: Pick<Signals, 'send'>; log: Log }
   readonly #task: ClaimedTask
   #percent = -1
   #message: string | undefined
+  #told: { percent: number; message: string | undefined; atMs: number } | undefined
   #counter = 0
   #timer: NodeJS.Timeout | undefined
   #saving: Promise<void> | undefined
@@ -25,11 +32,9 @@ export class RunProgress {
   /** Never goes back, and never reaches 100: that is what the end says. */
   report(percent: number, message?: string): void {
     if (this.#isClosed || !Number.isFinite(percent)) return
-    const next = Math.max(this.#percent, Math.min(99.9, Math.max(0, percent)))
-    if (next === this.#percent && (message === undefined || message === this.#message)) return
-    this.#percent = next
+    this.#percent = Math.max(this.#percent, Math.min(99.9, Math.max(0, percent)))
     this.#message = message ?? this.#message
-    if (!this.#saving) this.#timer ??= setTimeout(() => this.#start(), this.#counter === 0 ? 0 : tellEveryMs)
+    this.#plan()
   }
 
   /** Tells nothing any more; resolves when nothing is under way. */
@@ -39,16 +44,36 @@ export class RunProgress {
     await this.#saving
   }
 
-  #start(): void {
-    this.#timer = undefined
-    if (this.#isClosed) return
-    const told = this.#percent
-    const message = this.#message
-    this.#saving = this.#save(told, message).finally(() => {
-      this.#saving = undefined
-      const isStale = told !== this.#percent || message !== this.#message
-      if (isStale && !this.#isClosed) this.#timer ??= setTimeout(() => this.#start(), tellEveryMs)
-    })
+  /** Tells the last that was reported, for a run that does not complete; then as `close`. */
+  async closeShort(): Promise<void> {
+    await this.close()
+    if (this.#isStale()) await this.#tell()
+  }
+
+  #isStale(): boolean {
+    return this.#percent >= 0 && (this.#told?.percent !== this.#percent || this.#told.message !== this.#message)
+  }
+
+  #plan(): void {
+    if (this.#isClosed || this.#saving !== undefined || !this.#isStale()) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => {
+      this.#saving = this.#tell().finally(() => {
+        this.#saving = undefined
+        this.#plan()
+      })
+    }, this.#dueInMs())
+  }
+
+  #dueInMs(): number {
+    if (this.#told === undefined) return 0
+    const everyMs = this.#percent - this.#told.percent >= stepPercent ? stepEveryMs : tellEveryMs
+    return Math.max(0, this.#told.atMs + everyMs - performance.now())
+  }
+
+  #tell(): Promise<void> {
+    this.#told = { percent: this.#percent, message: this.#message, atMs: performance.now() }
+    return this.#save(this.#percent, this.#message)
   }
 
   async #save(percent: number, message: string | undefined): Promise<void> {

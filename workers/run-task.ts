@@ -77,7 +77,7 @@ async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<void> {
     await progress.close()
     await deps.settler.settle(job, task, outcome)
   } catch (error) {
-    await progress.close()
+    await progress.closeShort()
     await deps.settler.settleError(job, task, stop.signal.reason instanceof StopReason ? stop.signal.reason : error)
   } finally {
     letGo()
