@@ -21,13 +21,11 @@ describe('a Procfile', () => {
     expect(() => parseProcfile(text)).toThrow(why)
   })
 
-  it('of the project runs an API and a worker that keep the memory of bodies for the next ones', async () => {
+  it('of the project runs an API and a worker with what tunes their memory for bodies that stream by', async () => {
     const entries = parseProcfile(await readFile(join(packageRoot(), 'Procfile'), 'utf8'))
-    expect(
-      entries.map(({ name, command, args }) => [name, command, args.at(0), args.find((word) => word.endsWith('.js'))]),
-    ).toEqual([
-      ['web', 'node', '--max-semi-space-size=8', 'dist/src/main.js'],
-      ['worker', 'node', 'dist/workers/main.js', 'dist/workers/main.js'],
+    expect(entries.map(({ name, command, args }) => [name, command, args.join(' ')])).toEqual([
+      ['web', 'node', '--max-semi-space-size=8 dist/src/main.js'],
+      ['worker', 'node', 'dist/workers/main.js --queues high,normal,low --concurrency 4'],
     ])
     for (const { env } of entries) {
       expect(Object.keys(env)).toEqual(['MALLOC_TRIM_THRESHOLD_', 'MALLOC_TOP_PAD_', 'MALLOC_MMAP_THRESHOLD_'])

@@ -82,6 +82,21 @@ describe('watching an upload', () => {
     }
   })
 
+  it('is told after a second of what is less than 5 %', async () => {
+    const client = await stage.client()
+    const { heard } = await listen(client)
+    const bytes = randomBytes(1000)
+    const id = String((await client.create(bytes, { chunkSize: 10 })).body['taskId'])
+    const told = () => of(heard, id, 'upload.progress').map((one) => one['progress'])
+    for (const percent of [1, 2, 3]) {
+      await client.putChunk(id, percent - 1, bytes.subarray(0, 10))
+      const sentAt = performance.now()
+      await until(async () => told().includes(percent) || undefined)
+      expect(performance.now() - sentAt).toBeLessThan(3000)
+    }
+    expect(told()).toEqual([1, 2, 3])
+  })
+
   it('is told of a failure', async () => {
     const client = await stage.client()
     const { heard } = await listen(client)
