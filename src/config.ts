@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { type AccessConfig, accessConfig, accessMissing, accessSettings } from './config/access.ts'
 import { type LimitsConfig, limitsConfig, limitSettings } from './config/limits.ts'
 import { archiveSettings, type ArchivesConfig, archivesConfig } from './config/archives.ts'
+import { type ConversionConfig, conversionConfig, conversionSettings } from './config/conversion.ts'
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
@@ -15,6 +16,7 @@ export type Config = ProcessConfig &
     tasks: TasksConfig
     schedules: SchedulesConfig
     archives: ArchivesConfig
+    conversion: ConversionConfig
   }
 
 /** One schema over all groups, so that every wrong setting is named at once. */
@@ -26,6 +28,7 @@ const settings = z.object({
   ...uploadSettings,
   ...taskSettings,
   ...archiveSettings,
+  ...conversionSettings,
 })
 
 /** The settings are wrong; `problems` names every wrong one, a line each. */
@@ -58,6 +61,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     tasks: tasksConfig(set),
     schedules: schedulesConfig(set),
     archives: archivesConfig(set),
+    conversion: conversionConfig(set),
   }
 }
 

@@ -94,7 +94,8 @@ async function openParts(
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)
   const archiveTools = { deflater: deflateOnThisThread(), zstd: await findZstd(), ...config.archives }
-  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt: onThisThread(), archiveTools })
+  const tools = { crypt: onThisThread(), archiveTools, conversion: undefined }
+  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), ...tools })
   const registry = registerJobs([...jobs, ...custom])
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
   const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })

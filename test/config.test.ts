@@ -60,6 +60,13 @@ describe('the settings', () => {
       },
       tasks: { modules: [], retentionMs: 30 * 24 * 3_600_000 },
       schedules: { perAccount: 1000 },
+      conversion: {
+        timeoutMs: 3_600_000,
+        memoryBytes: 2048 * 1024 * 1024,
+        diskBytes: 8192 * 1024 * 1024,
+        maxPixels: 100_000_000,
+        allowUnisolated: false,
+      },
       log: { base: 'info', scopes: {} },
     })
   })

@@ -1,5 +1,6 @@
 import { forgetAuditEntries } from '../src/db/audit.ts'
 import { leaseMs } from '../src/db/claims.ts'
+import { sweepScratch } from '../src/files/scratch.ts'
 import { sweepFiles, sweepOrphans, sweepOutputs } from '../src/files/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
@@ -18,7 +19,7 @@ import type { ClearDeps } from '../src/uploads/clear.ts'
 import { sweepLeftoverSinks, sweepStaleUploads, sweepUnknownStaging } from '../src/uploads/sweep.ts'
 import type { Chore } from './maintenance.ts'
 
-export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine }
+export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine; scratchParent: string }
 
 export type ChoreSettings = {
   storage: { orphanGraceMs: number; trashRetentionMs: number }
@@ -69,6 +70,7 @@ function taskChores(
 function fileChores(deps: ChoreDeps, { orphanGraceMs, trashRetentionMs }: ChoreSettings['storage']): Chore[] {
   return [
     { name: 'leftover outputs', everyMs: 60_000, run: () => sweepOutputs(deps) },
+    { name: 'leftover scratch', everyMs: 60_000, run: () => sweepScratch(deps.sql, deps.scratchParent) },
     { name: 'purged files', everyMs: 60_000, run: () => sweepFiles(deps, trashRetentionMs) },
     { name: 'orphaned objects', everyMs: 60_000, run: () => sweepOrphans(deps, orphanGraceMs) },
   ]

@@ -10,12 +10,14 @@ import { ensureBands } from '../src/db/admission.ts'
 import { openDatabase } from '../src/db/connect.ts'
 import { openSignals } from '../src/db/signals.ts'
 import { forgetWorker, noteWorker } from '../src/db/workers.ts'
+import { openConversion } from '../src/files/convert.ts'
 import { openPools } from '../src/files/pools.ts'
+import { makeScratchParent } from '../src/files/scratch.ts'
 import { builtInJobs } from '../src/jobs/index.ts'
 import { openLog } from '../src/log.ts'
 import { atMost, runMain } from '../src/process.ts'
 import { openEngine } from '../src/queue/engine.ts'
-import { registerJobs } from '../src/tasks/define-job.ts'
+import { offersOf, registerJobs } from '../src/tasks/define-job.ts'
 import { createDispatcher } from '../src/tasks/dispatch.ts'
 import { loadTaskModules } from '../src/tasks/load-modules.ts'
 import { chores } from './chores.ts'
@@ -42,22 +44,30 @@ runMain(async (env, args) => {
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const readVariable = (name: string): string | undefined => env[name]
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
+  const scratchParent = await makeScratchParent(config.dataDir)
   const threads = Math.min(4, availableParallelism())
   const crypt = openCryptThreads(threads)
   const deflater = openDeflateThreads(threads)
   const archiveTools = { deflater, zstd: await findZstd(), ...config.archives }
   const custom = await loadTaskModules(config.tasks.modules)
-  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt, archiveTools })
+  const conversion = await openConversion(config, { scratchParent, searchPath: env['PATH'] ?? '' }, scope('convert'))
+  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt, archiveTools, conversion })
   const registry = registerJobs([...jobs, ...custom])
   const shutdown = new AbortController()
   const sealer = createSealer(config.secretsKeys)
-  const verbs = { sql, signals, registry, sealer, dispatcher, pools, engine, log: scope('tasks') }
+  const verbs = { sql, signals, registry, sealer, dispatcher, pools, engine, scratchParent, log: scope('tasks') }
   const claims = new Claims({ sql, signals, workerId, log: scope('tasks') })
   const rates = new BandRates()
   const settler = new Settler({ ...verbs, rates, admit: dispatcher.admit })
   const run = { ...verbs, claims, settler, rates, shutdown: shutdown.signal }
 
-  const worker = { id: workerId, bands: [...slots.keys()], concurrency, types: [...registry.keys()] }
+  const worker = {
+    id: workerId,
+    bands: [...slots.keys()],
+    concurrency,
+    types: [...registry.keys()],
+    offers: offersOf(registry),
+  }
   await noteWorker(sql, worker)
   const heartbeat = { name: 'heartbeat', everyMs: 5000, run: () => noteWorker(sql, worker).then(() => 0) }
   const figures = { name: 'figures', everyMs: 5000, run: () => rates.flush(sql) }

@@ -59,6 +59,15 @@ function isoNow(query: Query) {
   return query`to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 }
 
+/** Those of the claims that are in force. */
+export async function listLiveClaims(query: Query, claims: readonly Claim[]): Promise<Claim[]> {
+  return query<Claim[]>`
+    select tasks.id as task_id, tasks.epoch from tasks
+      join unnest(${claims.map((one) => one.taskId)}::uuid[], ${claims.map((one) => one.epoch)}::int[])
+        as claim (task_id, epoch) on tasks.id = claim.task_id and tasks.epoch = claim.epoch
+    where lease_expires_at > now()`
+}
+
 /** Renews leases. Answers for each claim the status in which it still stands, or undefined when it is lost. */
 export async function renewLeases(query: Query, claims: readonly Claim[]): Promise<(TaskStatus | undefined)[]> {
   const rows = await query<{ id: string; epoch: number; status: TaskStatus }[]>`

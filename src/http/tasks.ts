@@ -12,6 +12,7 @@ import { listTasks } from '../db/task-lists.ts'
 import type { WantedTask } from '../db/tasks.ts'
 import { AppError } from '../errors.ts'
 import { cancel, type ControlDeps, pause, remove, reprioritise, resume, retry } from '../tasks/control.ts'
+import { findOffers } from '../tasks/offers.ts'
 import { getTask, listEvents, presentTask, taskNotFound, taskStats } from '../tasks/show.ts'
 import { retryAll } from '../tasks/retry-all.ts'
 import { type SubmitDeps, submitTasks } from '../tasks/submit.ts'
@@ -82,8 +83,12 @@ function reading(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void
     '/types',
     signedIn(async (_request, response) => {
       const types = [...deps.registry.values()].filter((job) => job.isSubmittable)
+      const offers = await findOffers(deps.sql)
       response.json(
-        types.map(({ type, title, maxAttempts, schema }) => ({ type, title, maxAttempts, parameters: schema })),
+        types.map(({ type, title, maxAttempts, schema, ...job }) => {
+          const shown = { type, title, maxAttempts, parameters: schema }
+          return job.offers === undefined ? shown : { ...shown, offers: offers.get(type) ?? {} }
+        }),
       )
     }),
   )

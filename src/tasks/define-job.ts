@@ -96,6 +96,8 @@ export type JobDefinition<Parameters, Checkpoint, Results extends Record<string,
   /** Names of parameters that nobody may read: they are sealed, given to the run, and erased when the task has ended. */
   secrets?: readonly string[]
   checkpoint?: z.ZodType<Checkpoint>
+  /** By parameter, the values that this process can do, where that depends on what is installed beside it. */
+  offers?: Record<string, readonly string[]>
   results: z.ZodType<Results>
   /** How often a failing run is tried in all; a Permanent error is not retried. 5 unless said otherwise. */
   maxAttempts?: number
@@ -113,6 +115,7 @@ export type Job = Required<JobHooks<unknown>> & {
   maxAttempts: number
   isSubmittable: boolean
   secrets: readonly string[]
+  offers: Record<string, readonly string[]> | undefined
   needsAdmin: (parameters: Record<string, unknown>) => boolean
   /** JSON Schema of what a submitter may send. */
   schema: Record<string, unknown>
@@ -135,6 +138,7 @@ export function defineJob<Parameters, Checkpoint, Results extends Record<string,
     maxAttempts: definition.maxAttempts ?? defaultMaxAttempts,
     isSubmittable: definition.isSubmittable ?? true,
     secrets: definition.secrets ?? [],
+    offers: definition.offers,
     schema: z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' }),
     check: (parameters) => schema.safeParse(parameters).error?.issues ?? [],
     needsAdmin: definition.needsAdmin ?? (() => false),
@@ -168,6 +172,12 @@ function taskFailed({ taskId, name, type, failedAt, errorMessage }: JobFailure<u
 }
 
 export type Registry = ReadonlyMap<string, Job>
+
+/** What this process can do of each type that depends on what is installed. */
+export function offersOf(registry: Registry): Record<string, Record<string, readonly string[]>> {
+  const offers = [...registry.values()].map(({ type, offers: ofType }) => [type, ofType] as const)
+  return Object.fromEntries(offers.flatMap(([type, ofType]) => (ofType === undefined ? [] : [[type, ofType]])))
+}
 
 /** The task types by name. Throws when two declare the same one, so none can take another's place. */
 export function registerJobs(jobs: readonly Job[]): Registry {

@@ -9,7 +9,8 @@ import { AppError } from '../errors.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
-import { newTaskOf, type PlannedTask, planTasks } from './plan.ts'
+import { findUnoffered } from './offers.ts'
+import { type FieldError, newTaskOf, type PlannedTask, planTasks } from './plan.ts'
 import { keepSecrets } from './secrets.ts'
 
 export type SubmitDeps = {
@@ -42,6 +43,7 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   if (earlier) return earlier
   const planned = planTasks(submission.requests, deps.registry, submission.path)
   if (!submission.isAdmin) refuseWhatNeedsAdmin(planned)
+  refuse(await findUnoffered(sql, planned, submission.path))
   const written = await transact(sql, async (query) => {
     if (!(await write(query, accountId, planned, keyed, submission.path))) return false
     for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
@@ -61,6 +63,11 @@ function refuseWhatNeedsAdmin(planned: readonly PlannedTask[]): void {
   const refused = planned.find(({ job, parameters }) => job.needsAdmin(parameters))
   if (!refused) return
   throw new AppError('FORBIDDEN', `Only an administrator may create such a ${refused.job.type} task.`)
+}
+
+function refuse(errors: readonly FieldError[]): void {
+  if (errors.length === 0) return
+  throw new AppError('VALIDATION_FAILED', 'The request is not valid.', { details: { errors } })
 }
 
 async function earlierTasks(query: Query, keyed: KeyedRequest): Promise<TaskRow[] | undefined> {
@@ -114,7 +121,7 @@ async function openDependencies(
       .filter((id) => !inside.has(id) && !found.has(id))
       .map((id) => ({ field: `${path(index)}after`, message: `names no task: ${id}` })),
   )
-  if (errors.length > 0) throw new AppError('VALIDATION_FAILED', 'The request is not valid.', { details: { errors } })
+  refuse(errors)
   for (const [taskId, status] of found) {
     if (status !== 'Failed' && status !== 'Cancelled' && status !== 'Expired') continue
     throw new AppError('DEPENDENCY_ENDED', `Task ${taskId} cannot be waited for: it is ${status}.`, {

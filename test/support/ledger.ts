@@ -35,7 +35,7 @@ export async function openLedger(): Promise<Ledger> {
   const database = await createDatabase()
   const { sql, close } = openDatabase(database.databaseUrl, { name: 'test', maxConnections: 8 })
   await ensureBands(sql, bands)
-  await noteWorker(sql, { id: 'w', bands: [...bands], concurrency: 1, types: ['Test'] })
+  await noteWorker(sql, { id: 'w', bands: [...bands], concurrency: 1, types: ['Test'], offers: {} })
   const addTasks = (count: number, task: AddedTask = {}) => add(sql, count, task)
   return {
     sql,

@@ -181,7 +181,7 @@ describe('ticks', () => {
   it('of a type that another live worker knows are left to that one', async () => {
     const id = await addDueSchedule(sql)
     await neglect(sql, id, 30_000)
-    await noteWorker(sql, { id: 'w', bands: [], concurrency: 1, types: ['Test'] })
+    await noteWorker(sql, { id: 'w', bands: [], concurrency: 1, types: ['Test'], offers: {} })
     await sweepSchedules(deps(['Other']))
     expect(await show(id)).toMatchObject({ lastErrorCode: null })
     expect(await tasksOf(id)).toEqual([])

@@ -1,4 +1,4 @@
-import { bigint, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { moment } from './columns.ts'
 
 /** The three queues. Its row lock makes admission to a band single-file; `turn` is the last turn that was given out. */
@@ -43,6 +43,8 @@ export const workers = pgTable('workers', {
   bands: text('bands').array().notNull(),
   concurrency: integer('concurrency').notNull(),
   types: text('types').array().notNull(),
+  /** What the worker can do of a type, where that depends on what is installed: type → parameter → values. */
+  offers: jsonb('offers').notNull().default({}),
   startedAt: moment('started_at').notNull().defaultNow(),
   seenAt: moment('seen_at').notNull().defaultNow(),
 })
