@@ -3,8 +3,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { z } from 'zod'
 
 const run = promisify(execFile)
+const stream = z.object({ codec_name: z.string(), width: z.int().optional(), height: z.int().optional() })
+const facts = z.object({ streams: z.array(stream), format: z.object({ duration: z.coerce.number() }) })
 
 /** A folder of its own for a call of a command; answers what the command left in `file`. */
 async function made(file: string, command: string, args: readonly string[]): Promise<Buffer> {
@@ -38,11 +41,11 @@ export async function identify(bytes: Buffer, format = '%m %w %h\n'): Promise<st
 export async function probe(bytes: Buffer): Promise<{ codecs: string[]; seconds: number; size: string }> {
   const fields = 'stream=codec_name,width,height:format=duration'
   const text = await inspected(bytes, 'ffprobe', ['-v', 'error', '-show_entries', fields, '-of', 'json'])
-  const { streams, format } = JSON.parse(text)
-  const video = streams.find((one: { width?: number }) => one.width !== undefined)
+  const { streams, format } = facts.parse(JSON.parse(text))
+  const video = streams.find((one) => one.width !== undefined)
   return {
-    codecs: streams.map((one: { codec_name: string }) => one.codec_name),
-    seconds: Number(format.duration),
+    codecs: streams.map((one) => one.codec_name),
+    seconds: format.duration,
     size: video === undefined ? '' : `${video.width}x${video.height}`,
   }
 }
