@@ -1,0 +1,1 @@
+ALTER TABLE "workers" ADD COLUMN "offers" jsonb DEFAULT '{}'::jsonb NOT NULL;
