@@ -81,7 +81,7 @@ test('of a pool everybody sees his own events and progress, and an administrator
 
 test('administrators watch bands and workers, every second', async () => {
   await ensureBands(database.sql, ['high', 'normal', 'low'])
-  await noteWorker(database.sql, { id: 'w', bands: ['high'], concurrency: 3, types: ['Test'] })
+  await noteWorker(database.sql, { id: 'w', bands: ['high'], concurrency: 3, types: ['Test'], offers: {} })
   const node = await startNode(scratch.databaseUrl)
   const admin = await connect(node.url, `${randomUUID()}+admin`, { rooms: [] })
   const band = { waiting: 0, admitted: 0, running: 0, oldestWaitSeconds: 0, pausedAt: null, minutes: [] }
