@@ -16,7 +16,8 @@ export async function fillUploads(
   await sql`
     insert into tasks (id, account_id, type, name, status, idle_status, parameters, priority, progress, completed_at,
       last_activity, created_at, updated_at)
-    select gen_random_uuid(), ('00000000-0000-4000-8000-' || lpad((n % ${accounts}::int)::text, 12, '0'))::uuid,
+    -- In the order of time, as newTaskId makes them.
+    select (to_hex((extract(epoch from at) * 1000)::bigint + 17592186044416) || '7' || substr(md5(n::text), 1, 19))::uuid, ('00000000-0000-4000-8000-' || lpad((n % ${accounts}::int)::text, 12, '0'))::uuid,
       'FileUpload', 'file ' || n, status, 'InProgress', jsonb_build_object('fileName', 'file ' || n, 'fileSize', n), 80,
       case status when 'Completed' then 100 else random() * 100 end,
       case when status in ('InProgress', 'Paused') then null else at end, at, at - interval '1 minute', at

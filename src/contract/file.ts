@@ -1,3 +1,6 @@
+import { z } from 'zod'
+import { storableText } from './fields.ts'
+
 /** A file as the API shows it. Sizes in bytes, times in ISO 8601, `hash` the SHA-256 in hexadecimal. */
 export type FileView = {
   id: string
@@ -7,7 +10,64 @@ export type FileView = {
   hash: string
   poolId: string
   bundleId: string | null
+  tags: string[]
   expiredAt: string | null
+  /** Since when it lies in the trash. */
+  deletedAt: string | null
   createdAt: string
   updatedAt: string
 }
+
+/** Tags that a file may have at most. */
+export const mostTags = 50
+export const tag = z.string().trim().min(1).max(64).pipe(storableText(64))
+
+const uuid = z.uuid().toLowerCase()
+const size = z.coerce.number().int().min(0)
+const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] })
+const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text))
+
+/** The query of `GET /api/files`. What is left out does not narrow. */
+export const listFilesQuery = z.strictObject({
+  /** With `*` for any characters and `?` for one, whatever their case. */
+  name: storableText(255).optional(),
+  contentType: z
+    .string()
+    .regex(/^[\w.+-]+\/(\*|[\w.+-]+)$/, 'must be a type such as image/png, or image/*')
+    .optional(),
+  bundleId: z.union([z.literal('none').transform(() => null), uuid], 'must be a UUID, or none').optional(),
+  tag: tag.optional(),
+  poolId: uuid.optional(),
+  minSize: size.optional(),
+  maxSize: size.optional(),
+  createdAfter: moment.optional(),
+  createdBefore: moment.optional(),
+  /** Those in the trash, in place of the others. */
+  trashed: flag.default(false),
+  sortBy: z.enum(['name', 'size', 'createdAt', 'updatedAt', 'deletedAt']).default('createdAt'),
+  sortDescending: flag.default(true),
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+
+/** Body of `PATCH /api/files/{id}`: what is left out stays; null takes bundle or expiry away. */
+export const changeFileRequest = z.strictObject({
+  name: storableText(1024).optional(),
+  bundleId: uuid.nullable().optional(),
+  /** In place of all that it has. */
+  tags: z
+    .array(tag)
+    .max(mostTags)
+    .transform((tags) => [...new Set(tags)].sort((one, other) => (one < other ? -1 : 1)))
+    .optional(),
+  expiredAt: moment
+    .refine((at) => at.getTime() > Date.now(), 'must lie in the future')
+    .nullable()
+    .optional(),
+})
+
+/** The query of `DELETE /api/files/{id}`. */
+export const deleteFileQuery = z.strictObject({
+  /** For good, and not into the trash. */
+  permanent: flag.default(false),
+})

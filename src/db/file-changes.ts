@@ -1,3 +1,4 @@
+import { mostTags } from '../contract/file.ts'
 import type { Query } from './connect.ts'
 import { isLive } from './files.ts'
 import { orphanObjects } from './objects.ts'
@@ -5,15 +6,19 @@ import { orphanObjects } from './objects.ts'
 /** Files of one account that are to be changed together. */
 export type FileSet = { accountId: string; fileIds: readonly string[] }
 
-/** Tags that a file may have at most. */
-export const mostTags = 50
+type FileState = 'live' | 'trash' | 'any'
+
+function isIn(query: Query, state: FileState) {
+  if (state === 'any') return query`true`
+  return state === 'live' ? isLive(query) : query`f.deleted_at is not null`
+}
 
 /** Those of the set in one state, held until the transaction ends; in the order of their ids, as everywhere. */
-function held(query: Query, { accountId, fileIds }: FileSet, state: 'live' | 'trash') {
+function held(query: Query, { accountId, fileIds }: FileSet, state: FileState) {
   return query`(
     select f.id from files f
     where f.id = any(${fileIds}::uuid[]) and f.account_id = ${accountId}
-      and ${state === 'live' ? isLive(query) : query`f.deleted_at is not null`}
+      and ${isIn(query, state)}
     order by f.id for no key update
   )`
 }
@@ -25,7 +30,7 @@ export async function findInState(query: Query, files: FileSet, state: 'live' | 
   const rows = await query<Changed>`
     select f.id from files f
     where f.id = any(${files.fileIds}::uuid[]) and f.account_id = ${files.accountId}
-      and ${state === 'live' ? isLive(query) : query`f.deleted_at is not null`}`
+      and ${isIn(query, state)}`
   return rows.map(({ id }) => id)
 }
 
@@ -76,11 +81,41 @@ export async function changeTags(
   return rows.map(({ id }) => id)
 }
 
-/** Removes files for good; their bytes go after the grace period when nobody else refers to them. */
-export async function removeFiles(query: Query, files: FileSet): Promise<void> {
+/**
+ * Removes files for good, the live ones unless said otherwise; their bytes go after the grace period when nobody else refers
+ * to them. Answers how many.
+ */
+export async function removeFiles(query: Query, files: FileSet, state: FileState = 'live'): Promise<number> {
   const rows = await query<{ objectId: string }[]>`
-    delete from files where id in ${held(query, files, 'live')} returning object_id`
+    delete from files where id in ${held(query, files, state)} returning object_id`
   await orphanObjects(query, [...new Set(rows.map(({ objectId }) => objectId))])
+  return rows.count
+}
+
+export type FileChanges = {
+  name?: string | undefined
+  /** Null: into no bundle. */
+  bundleId?: string | null | undefined
+  /** In place of all that it has. */
+  tags?: readonly string[] | undefined
+  /** Null: never. */
+  expiredAt?: Date | null | undefined
+}
+
+/** Changes what is given of a live file and leaves the rest. False when there is no such file. */
+export async function updateFile(
+  query: Query,
+  { id, accountId }: { id: string; accountId: string },
+  { name, bundleId, tags, expiredAt }: FileChanges,
+): Promise<boolean> {
+  const rows = await query`
+    update files as f set updated_at = now(),
+      name = ${name ?? query`name`},
+      bundle_id = ${bundleId === undefined ? query`bundle_id` : bundleId},
+      tags = ${tags === undefined ? query`tags` : [...tags]},
+      expired_at = ${expiredAt === undefined ? query`expired_at` : expiredAt}
+    where f.id = ${id} and f.account_id = ${accountId} and ${isLive(query)}`
+  return rows.count === 1
 }
 
 /** Removes files that have lain in the trash for `trashMs`, or have expired. Answers how many. */

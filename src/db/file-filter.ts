@@ -5,7 +5,14 @@ import { isLive } from './files.ts'
 export type FileFilter = {
   /** Undefined: those of every account. */
   accountId: string | undefined
-  bundleId?: string | undefined
+  /** Null: those in no bundle. */
+  bundleId?: string | null | undefined
+  tag?: string | undefined
+  poolId?: string | undefined
+  minSizeBytes?: number | undefined
+  maxSizeBytes?: number | undefined
+  createdAfter?: Date | undefined
+  createdBefore?: Date | undefined
   /** A type, or all of a kind as `image/*`. */
   contentType?: string | undefined
   /** A name with `*` for any characters and `?` for one, whatever their case. */
@@ -14,14 +21,29 @@ export type FileFilter = {
 }
 
 /** The condition for a file (as f) to be meant. */
-export function isMeant(query: Query, { accountId, bundleId, contentType, name, olderThanDays }: FileFilter) {
-  return query`(
-    ${accountId === undefined ? query`true` : query`f.account_id = ${accountId}`}
-    and ${bundleId === undefined ? query`true` : query`f.bundle_id = ${bundleId}`}
-    and ${contentType === undefined ? query`true` : query`f.content_type like ${likePattern(contentType)}`}
-    and ${name === undefined ? query`true` : query`f.name ilike ${likePattern(name)}`}
-    and ${olderThanDays === undefined ? query`true` : query`f.created_at < now() - ${olderThanDays} * interval '1 day'`}
-  )`
+export function isMeant(query: Query, filter: FileFilter) {
+  const { accountId, bundleId, contentType, name, olderThanDays, tag, poolId } = filter
+  const { minSizeBytes, maxSizeBytes, createdAfter, createdBefore } = filter
+  const conditions = [
+    accountId === undefined ? undefined : query`f.account_id = ${accountId}`,
+    bundleId === undefined
+      ? undefined
+      : bundleId === null
+        ? query`f.bundle_id is null`
+        : query`f.bundle_id = ${bundleId}`,
+    contentType === undefined ? undefined : query`f.content_type like ${likePattern(contentType)}`,
+    name === undefined ? undefined : query`f.name ilike ${likePattern(name)}`,
+    olderThanDays === undefined ? undefined : query`f.created_at < now() - ${olderThanDays} * interval '1 day'`,
+    tag === undefined ? undefined : query`${tag} = any(f.tags)`,
+    poolId === undefined
+      ? undefined
+      : query`exists (select 1 from objects where id = f.object_id and pool_id = ${poolId})`,
+    minSizeBytes === undefined ? undefined : query`f.size_bytes >= ${minSizeBytes}`,
+    maxSizeBytes === undefined ? undefined : query`f.size_bytes <= ${maxSizeBytes}`,
+    createdAfter === undefined ? undefined : query`f.created_at >= ${createdAfter}`,
+    createdBefore === undefined ? undefined : query`f.created_at < ${createdBefore}`,
+  ].filter((condition) => condition !== undefined)
+  return conditions.reduce((all, condition) => query`${all} and ${condition}`, query`true`)
 }
 
 /** A pattern with `*` and `?` as LIKE spells it. */

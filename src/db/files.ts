@@ -70,9 +70,10 @@ export type NewFile = {
 export async function insertFile(query: Query, file: NewFile): Promise<FileRow> {
   const [row] = await query<[FileRow]>`
     with f as (
-      insert into files (id, account_id, object_id, bundle_id, name, content_type, expired_at)
-      values (${file.id}, ${file.accountId}, ${file.objectId}, ${file.bundleId}, ${file.name}, ${file.contentType},
-        ${file.expiredAt})
+      insert into files (id, account_id, object_id, bundle_id, name, content_type, size_bytes, expired_at)
+      select ${file.id}, ${file.accountId}, id, ${file.bundleId}, ${file.name}, ${file.contentType}, size_bytes,
+        ${file.expiredAt}
+      from objects where id = ${file.objectId}
       returning *
     )
     select ${fileColumns(query)} from f join objects o on o.id = f.object_id`

@@ -88,8 +88,8 @@ export async function commitOutputs(query: Query, taskId: string, files: readonl
       insert into objects (id, pool_id, key, size_bytes, sha256)
       select object_id, pool_id, key, size_bytes, sha256 from taken
     )
-    insert into files (id, account_id, object_id, bundle_id, name, content_type, expired_at)
-    select file_id, account_id, object_id, bundle_id, taken.name, content_type, taken.expired_at
+    insert into files (id, account_id, object_id, bundle_id, name, content_type, size_bytes, expired_at)
+    select file_id, account_id, object_id, bundle_id, taken.name, content_type, size_bytes, taken.expired_at
     from taken, tasks where tasks.id = ${taskId}`
   return rows.count
 }

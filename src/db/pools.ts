@@ -31,8 +31,8 @@ export async function listPools(query: Query): Promise<PoolRow[]> {
   return query<PoolRow[]>`select id, name, kind, settings from pools order by created_at, id`
 }
 
-/** True when the bundle exists and is the account's. */
+/** True when the bundle exists and is the account's. In a transaction it stays until that ends. */
 export async function ownsBundle(query: Query, { id, accountId }: { id: string; accountId: string }): Promise<boolean> {
-  const rows = await query`select 1 from bundles where id = ${id} and account_id = ${accountId}`
+  const rows = await query`select 1 from bundles where id = ${id} and account_id = ${accountId} for key share`
   return rows.length === 1
 }

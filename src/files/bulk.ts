@@ -1,14 +1,7 @@
 import { z } from 'zod'
+import { mostTags } from '../contract/file.ts'
 import type { Query } from '../db/connect.ts'
-import {
-  changeTags,
-  findInState,
-  mostTags,
-  restoreFiles,
-  setBundle,
-  setExpiry,
-  trashFiles,
-} from '../db/file-changes.ts'
+import { changeTags, findInState, restoreFiles, setBundle, setExpiry, trashFiles } from '../db/file-changes.ts'
 import { type FileFilter, listMeant } from '../db/file-filter.ts'
 import { findFiles } from '../db/files.ts'
 import { type JobContext, Permanent } from '../tasks/define-job.ts'

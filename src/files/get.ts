@@ -6,8 +6,12 @@ import { type FileRow, findFile } from '../db/files.ts'
 /** An account's file. Throws FILE_NOT_FOUND, also for another account's file and one that has expired. */
 export async function getFile(query: Query, wanted: { id: string; accountId: string }): Promise<FileRow> {
   const file = await findFile(query, wanted)
-  if (!file) throw new AppError('FILE_NOT_FOUND', 'There is no such file.', { details: { fileId: wanted.id } })
+  if (!file) throw fileNotFound(wanted.id)
   return file
+}
+
+export function fileNotFound(fileId: string): AppError {
+  return new AppError('FILE_NOT_FOUND', 'There is no such file.', { details: { fileId } })
 }
 
 /** A file as the API shows it. */
@@ -20,7 +24,9 @@ export function presentFile(file: FileRow): FileView {
     hash: file.sha256.toString('hex'),
     poolId: file.poolId,
     bundleId: file.bundleId,
+    tags: file.tags,
     expiredAt: file.expiredAt?.toISOString() ?? null,
+    deletedAt: file.deletedAt?.toISOString() ?? null,
     createdAt: file.createdAt.toISOString(),
     updatedAt: file.updatedAt.toISOString(),
   }

@@ -1,3 +1,5 @@
+import { deleteOldAttempts } from '../db/attempts.ts'
+import { deleteExpiredAccesses } from '../db/bundles.ts'
 import { type Sql, transact } from '../db/connect.ts'
 import { deleteObject, findOrphanedObjects, lockOrphan } from '../db/objects.ts'
 import { purgeFiles } from '../db/file-changes.ts'
@@ -30,6 +32,11 @@ export async function sweepOutputs({ sql, pools, log }: FileSweepDeps): Promise<
 /** Removes files that have expired or lain in the trash for `trashMs`. Answers how many. */
 export async function sweepFiles({ sql }: Pick<FileSweepDeps, 'sql'>, trashMs: number): Promise<number> {
   return transact(sql, (query) => purgeFiles(query, trashMs, 1000))
+}
+
+/** Forgets accesses to shared bundles that have run out, and attempts that count no more. Answers how many. */
+export async function sweepShares({ sql }: Pick<FileSweepDeps, 'sql'>): Promise<number> {
+  return (await deleteExpiredAccesses(sql)) + (await deleteOldAttempts(sql))
 }
 
 /** Removes objects that no file has referred to for `graceMs`. Answers how many. */

@@ -9,7 +9,7 @@ import { type FrontDoorOptions, guardFrontDoor } from './front-door.ts'
 import { type HealthDeps, healthRoutes } from './health.ts'
 import { nameRequest } from './request-id.ts'
 import { refuseOtherMethods } from './methods.ts'
-import { type ApiDeps, apiRouters, type SignedInFor } from './routes.ts'
+import { type ApiDeps, apiRouters, publicRouters, type SignedInFor } from './routes.ts'
 import type { UnderWay } from './under-way.ts'
 
 export type AppDeps = ApiDeps &
@@ -37,7 +37,8 @@ export function createApp(deps: AppDeps): Express {
     (handle) =>
       checked(resource, follow)((request, response, caller) => deps.underWay.track(handle(request, response, caller)))
   const api = Router()
-  for (const [path, router] of apiRouters(deps, signedIn)) api.use(path, refuseOtherMethods(router))
+  const routers = [...apiRouters(deps, signedIn), ...publicRouters(deps)]
+  for (const [path, router] of routers) api.use(path, refuseOtherMethods(router))
   app.use(['/api', '/drive'], api)
   app.use(answerUnknown)
   app.use(answerErrors(deps.log))

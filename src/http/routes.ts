@@ -6,9 +6,11 @@ import { type AdminRoutesDeps, adminRoutes } from './admin.ts'
 import { auditRoutes } from './audit.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { SignedIn } from './caller.ts'
+import { bundleRoutes } from './bundles.ts'
 import { chunkRoutes } from './chunks.ts'
 import { directRoutes } from './direct.ts'
 import { fileRoutes } from './files.ts'
+import { type SharedRoutesDeps, sharedRoutes } from './shared.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
 import { uploadListRoutes } from './upload-lists.ts'
@@ -27,11 +29,17 @@ export function apiRouters(deps: ApiDeps, signedIn: SignedInFor): [path: string,
     ['/files/upload', uploadRoutes(deps, signedIn('files'))],
     ['/files/upload', uploadListRoutes(deps, signedIn('files'))],
     ['/files', fileRoutes(deps, signedIn('files'))],
+    ['/bundles', bundleRoutes(deps, signedIn('files'))],
     ['/tasks', taskRoutes(deps, signedIn('tasks'))],
     ['/schedules', scheduleRoutes(deps, signedIn('tasks'))],
     ['/admin/audit', auditRoutes(deps, signedIn('admin'))],
     ['/admin', adminRoutes(deps, signedIn('admin'))],
   ]
+}
+
+/** What lies below `/api` for everybody, without a token. */
+export function publicRouters(deps: SharedRoutesDeps): [path: string, router: Router][] {
+  return [['/shared', sharedRoutes(deps)]]
 }
 
 /** There are too many chunks to keep on record who sent each. */

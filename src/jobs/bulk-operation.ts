@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { tag } from '../contract/file.ts'
 import { bulkReport, type Operation, runBulk } from '../files/bulk.ts'
 import type { OutputDeps } from '../files/outputs.ts'
 import { defineJob, type Job } from '../tasks/define-job.ts'
@@ -6,7 +7,6 @@ import { fileFilter, fileIds, requireBundle, uuid } from './parameters.ts'
 
 /** Without it nothing is changed, and the report says what would be. */
 const confirm = z.boolean().default(false)
-const tag = z.string().trim().min(1).max(64)
 
 const targets = { targetIds: fileIds.optional(), filter: fileFilter.optional() }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { tag } from '../contract/file.ts'
 import type { Query } from '../db/connect.ts'
 import { ownsBundle } from '../db/pools.ts'
 import { AppError } from '../errors.ts'
@@ -31,6 +32,7 @@ export const fileFilter = z.strictObject({
     .optional(),
   /** With `*` for any characters and `?` for one, whatever their case. */
   name: z.string().min(1).max(255).optional(),
+  tag: tag.optional(),
   olderThanDays: z.number().min(0).max(36_500).optional(),
 })
 

@@ -23,8 +23,8 @@ export async function sparseFile(
     insert into objects (id, pool_id, key, size_bytes, sha256)
     values (${objectId}, ${defaultPoolId}, ${key}, ${sizeBytes}, ${sumOfZeros(sizeBytes)})`
   await sql`
-    insert into files (id, account_id, object_id, name, content_type)
-    values (${fileId}, ${client.account}, ${objectId}, 'zeros.bin', 'application/octet-stream')`
+    insert into files (id, account_id, object_id, name, content_type, size_bytes)
+    values (${fileId}, ${client.account}, ${objectId}, 'zeros.bin', 'application/octet-stream', ${sizeBytes})`
   return fileId
 }
 

@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, index, integer, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, boolean, check, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { bytea, moment } from './columns.ts'
 import { pools, bundles, files } from './files.ts'
 import { tasks } from './tasks.ts'
@@ -31,12 +31,16 @@ export const uploads = pgTable(
     phase: text('phase').notNull().default('receiving'),
     /** A chunk's lease was taken over, so a late writer may still hold the staging file open. */
     tainted: boolean('tainted').notNull().default(false),
+    /** What it holds of its account's quota until it ends, in the pool that it goes to. */
+    reservedBytes: bigint('reserved_bytes', { mode: 'number' }),
     /** Chunks that the last finishing found damaged and opened again. */
     damagedChunks: integer('damaged_chunks').array(),
     fileId: uuid('file_id').references(() => files.id, { onDelete: 'set null' }),
   },
   (table) => [
     check('uploads_phase', sql`phase in ('receiving', 'finishing', 'done')`),
+    index('uploads_bundle').on(table.bundleId).where(sql`bundle_id is not null`),
+    index('uploads_open').on(table.poolId).where(sql`phase <> 'done'`),
     index('uploads_sink_open').on(table.taskId).where(sql`sink_open`),
     // Of a name only the beginning: an index entry has room for 2,700 bytes, and a name may have 4,096.
     index('uploads_account_name').on(table.accountId, sql`left(file_name, 200)`, table.taskId),
@@ -62,3 +66,13 @@ export const uploadChunks = pgTable(
     check('upload_chunks_state', sql`(received_at is null) = (lease_token is not null)`),
   ],
 )
+
+/** Which bytes of its file an upload's client is to show that it has, to be given the file without sending it. */
+export const uploadChallenges = pgTable('upload_challenges', {
+  taskId: uuid('task_id')
+    .primaryKey()
+    .references(() => uploads.taskId, { onDelete: 'cascade' }),
+  nonce: bytea('nonce').notNull(),
+  ranges: jsonb('ranges').notNull(),
+  expiresAt: moment('expires_at').notNull(),
+})

@@ -1,0 +1,1 @@
+ALTER TABLE "files" ALTER COLUMN "size_bytes" SET NOT NULL;

@@ -1,0 +1,88 @@
+import { z } from 'zod'
+import { storableText } from './fields.ts'
+
+const slug = z
+  .string()
+  .regex(
+    /^[a-z0-9](?:[a-z0-9-]{1,62})[a-z0-9]$/,
+    'must be 3 to 64 small letters, digits and "-", and not begin or end with "-"',
+  )
+const moment = z.iso
+  .datetime({ offset: true })
+  .transform((text) => new Date(text))
+  .refine((at) => at.getTime() > Date.now(), 'must lie in the future')
+const passcode = z
+  .string()
+  .min(4)
+  .max(256)
+  .refine((text) => text.isWellFormed(), 'must be well-formed Unicode')
+
+const fields = {
+  description: storableText(2000).nullable().optional(),
+  /** By which it is read while it is shared; one that nobody can guess is made when none is given. */
+  slug: slug.nullable().optional(),
+  shared: z.boolean().optional(),
+  /** Null takes it away. */
+  passcode: passcode.nullable().optional(),
+  /** From when nobody reads it by its slug any more; null: never. */
+  expiredAt: moment.nullable().optional(),
+}
+
+/** Body of `POST /api/bundles`. */
+export const createBundleRequest = z.strictObject({ name: storableText(200), ...fields })
+/** Body of `PATCH /api/bundles/{id}`: what is left out stays. */
+export const changeBundleRequest = z.strictObject({ name: storableText(200).optional(), ...fields })
+export type ChangeBundleRequest = z.output<typeof changeBundleRequest>
+
+const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] })
+
+/** The query of `GET /api/bundles`. */
+export const listBundlesQuery = z.strictObject({
+  shared: flag.optional(),
+  sortBy: z.enum(['name', 'createdAt', 'updatedAt']).default('createdAt'),
+  sortDescending: flag.default(true),
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+
+/** The query of `DELETE /api/bundles/{id}`: what becomes of the files in it. */
+export const deleteBundleQuery = z.strictObject({ files: z.enum(['keep', 'delete']).optional() })
+
+/** The query of `GET /api/shared/{slug}/files`. */
+export const sharedFilesQuery = z.strictObject({
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+
+/** Body of `POST /api/shared/{slug}/access`. */
+export const accessRequest = z.strictObject({ passcode: z.string().min(1).max(256) })
+
+/** A bundle as its owner sees it. */
+export type BundleView = {
+  id: string
+  name: string
+  description: string | null
+  slug: string | null
+  shared: boolean
+  /** Where it is read without an account; null while it is not shared. */
+  sharePath: string | null
+  hasPasscode: boolean
+  expiredAt: string | null
+  filesCount: number
+  sizeBytes: number
+  createdAt: string
+  updatedAt: string
+}
+
+/** A bundle as whoever knows its slug sees it, and a file in it. Nothing in them says whose they are. */
+export type SharedBundleView = Pick<BundleView, 'name' | 'description' | 'expiredAt' | 'filesCount' | 'sizeBytes'> & {
+  slug: string
+}
+export type SharedFileView = {
+  id: string
+  name: string
+  size: number
+  contentType: string
+  hash: string
+  createdAt: string
+}
