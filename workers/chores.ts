@@ -2,6 +2,7 @@ import { forgetAuditEntries } from '../src/db/audit.ts'
 import { leaseMs } from '../src/db/claims.ts'
 import { sweepScratch } from '../src/files/scratch.ts'
 import { sweepFiles, sweepOrphans, sweepOutputs, sweepShares } from '../src/files/sweep.ts'
+import { checkUsageDaily } from '../src/files/quota.ts'
 import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
@@ -72,6 +73,7 @@ function fileChores(deps: ChoreDeps, { orphanGraceMs, trashRetentionMs }: ChoreS
     { name: 'leftover outputs', everyMs: 60_000, run: () => sweepOutputs(deps) },
     { name: 'leftover scratch', everyMs: 60_000, run: () => sweepScratch(deps.sql, deps.scratchParent) },
     { name: 'purged files', everyMs: 60_000, run: () => sweepFiles(deps, trashRetentionMs) },
+    { name: 'usage check', everyMs: 3_600_000, run: () => checkUsageDaily(deps) },
     { name: 'shares', everyMs: 600_000, run: () => sweepShares(deps) },
     { name: 'orphaned objects', everyMs: 60_000, run: () => sweepOrphans(deps, orphanGraceMs) },
   ]

@@ -6,6 +6,8 @@ export type Claims = {
   admin: boolean
   expiresInSeconds: number
   scope?: string
+  /** What the account may have in all; null: no limit. */
+  quotaBytes?: number | null
   issuer?: string | undefined
   audience?: string | undefined
 }
@@ -13,8 +15,12 @@ export type Claims = {
 /** Makes a JWT (RFC 7519) signed with HMAC-SHA256 that names an account and expires. */
 export async function signToken(secret: string, { account, admin, ...claims }: Claims): Promise<string> {
   const nowSeconds = Math.floor(Date.now() / 1000)
-  const { scope, issuer, audience } = claims
-  const token = new SignJWT({ ...(admin ? { role: 'admin' } : {}), ...(scope === undefined ? {} : { scope }) })
+  const { scope, issuer, audience, quotaBytes } = claims
+  const token = new SignJWT({
+    ...(admin ? { role: 'admin' } : {}),
+    ...(scope === undefined ? {} : { scope }),
+    ...(quotaBytes === undefined ? {} : { quotaBytes }),
+  })
     .setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
     .setSubject(account)
     .setIssuedAt(nowSeconds)

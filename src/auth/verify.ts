@@ -14,6 +14,8 @@ export type Identity = {
   account: string
   admin: boolean
   permissions: string[]
+  /** What the token says that the account may have, if anything: `quotaBytes`, null for no limit. */
+  quotaBytes: number | undefined
   /** What the token is narrowed to; undefined: to nothing. */
   scopes: ReadonlySet<Scope> | undefined
   expiresAt: Date | undefined
@@ -109,9 +111,15 @@ function identityOf(payload: JWTPayload): Identity {
     account: payload.sub.toLowerCase(),
     admin: payload['role'] === 'admin',
     permissions: stringsIn(payload['permissions']),
+    quotaBytes: limitIn(payload['quotaBytes']),
     scopes: parseScopes(payload['scope']),
     expiresAt: payload.exp === undefined ? undefined : new Date(payload.exp * 1000),
   }
+}
+
+function limitIn(value: unknown): number | undefined {
+  if (value === null) return Number.MAX_SAFE_INTEGER
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined
 }
 
 function stringsIn(value: unknown): string[] {

@@ -11,6 +11,8 @@ export type StorageConfig = {
   /** How long the bytes stay that no file refers to any more. */
   orphanGraceMs: number
   trashRetentionMs: number
+  /** What accounts may have of which nobody said anything else. */
+  quota: { defaultLimitBytes: number }
 }
 
 const declaredPools = z.array(
@@ -43,6 +45,7 @@ export const storageSettings = {
   STORAGE_POOLS: z.string().default('[]').transform(readPools),
   STORAGE_ORPHAN_GRACE_MINUTES: whole(1, 60 * 24 * 30, 60),
   TRASH_RETENTION_DAYS: whole(0, 3650, 7),
+  QUOTA_DEFAULT_BYTES: whole(0, Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER),
 }
 
 export function storageConfig(set: Read<typeof storageSettings>): StorageConfig {
@@ -50,6 +53,7 @@ export function storageConfig(set: Read<typeof storageSettings>): StorageConfig 
     uploadsPath: set.STORAGE_UPLOADS_PATH === undefined ? undefined : resolve(set.STORAGE_UPLOADS_PATH),
     defaultPoolId: set.STORAGE_PREFERRED_REMOTE,
     declared: set.STORAGE_POOLS,
+    quota: { defaultLimitBytes: set.QUOTA_DEFAULT_BYTES },
     trashRetentionMs: set.TRASH_RETENTION_DAYS * 24 * 3_600_000,
     orphanGraceMs: set.STORAGE_ORPHAN_GRACE_MINUTES * 60_000,
   }

@@ -2,6 +2,7 @@ import { mostTags } from '../contract/file.ts'
 import type { Query } from './connect.ts'
 import { isLive } from './files.ts'
 import { orphanObjects } from './objects.ts'
+import { changeUsage } from './usage.ts'
 
 /** Files of one account that are to be changed together. */
 export type FileSet = { accountId: string; fileIds: readonly string[] }
@@ -86,10 +87,7 @@ export async function changeTags(
  * to them. Answers how many.
  */
 export async function removeFiles(query: Query, files: FileSet, state: FileState = 'live'): Promise<number> {
-  const rows = await query<{ objectId: string }[]>`
-    delete from files where id in ${held(query, files, state)} returning object_id`
-  await orphanObjects(query, [...new Set(rows.map(({ objectId }) => objectId))])
-  return rows.count
+  return forget(query, query`delete from files where id in ${held(query, files, state)} returning *`)
 }
 
 export type FileChanges = {
@@ -120,14 +118,28 @@ export async function updateFile(
 
 /** Removes files that have lain in the trash for `trashMs`, or have expired. Answers how many. */
 export async function purgeFiles(query: Query, trashMs: number, limit: number): Promise<number> {
-  const rows = await query<{ objectId: string }[]>`
+  return forget(
+    query,
+    query`
     delete from files where id in (
       select id from files
       where deleted_at < now() - ${trashMs} * interval '1 millisecond' or expired_at < now()
       order by id limit ${limit} for update skip locked
     )
-    returning object_id`
-  const objectIds = new Set(rows.map(({ objectId }) => objectId))
-  await orphanObjects(query, [...objectIds])
-  return rows.count
+    returning *`,
+  )
+}
+
+/** Runs a statement that removes files and answers them; notes what loses its last file, and what accounts have less. */
+async function forget(query: Query, removal: ReturnType<Query>): Promise<number> {
+  const gone = await query<{ accountId: string; poolId: string; objectId: string; sizeBytes: number }[]>`
+    with gone as (${removal})
+    select gone.account_id, o.pool_id, gone.object_id, gone.size_bytes
+    from gone join objects o on o.id = gone.object_id`
+  await orphanObjects(query, [...new Set(gone.map(({ objectId }) => objectId))])
+  await changeUsage(
+    query,
+    gone.map(({ accountId, poolId, sizeBytes }) => ({ accountId, poolId, usedBytes: -sizeBytes, filesCount: -1 })),
+  )
+  return gone.length
 }

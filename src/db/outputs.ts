@@ -1,6 +1,7 @@
 import type { Claim } from './claims.ts'
 import { jsonb, type Query } from './connect.ts'
 import { orphanObjects } from './objects.ts'
+import type { UsageChange } from './usage.ts'
 
 /** An output whose bytes are durable in its pool. */
 export type FinishedOutput = {
@@ -63,10 +64,15 @@ export type OutputFile = {
 }
 
 /**
- * Turns finished outputs of a task into files of its account; to be run in the transaction that ends the task. Answers how
- * many there are now: fewer than asked for when one was not there, and then the transaction must not be kept.
+ * Turns finished outputs of a task into files of its account; to be run in the transaction that ends the task. Answers what
+ * the account has more now, an entry for each file: fewer than asked for when one was not there, and then the transaction
+ * must not be kept.
  */
-export async function commitOutputs(query: Query, taskId: string, files: readonly OutputFile[]): Promise<number> {
+export async function commitOutputs(
+  query: Query,
+  taskId: string,
+  files: readonly OutputFile[],
+): Promise<UsageChange[]> {
   const wanted = files.map((file) => ({
     output_id: file.outputId,
     file_id: file.fileId,
@@ -76,7 +82,7 @@ export async function commitOutputs(query: Query, taskId: string, files: readonl
     bundle_id: file.bundleId,
     expired_at: file.expiredAt?.toISOString() ?? null,
   }))
-  const rows = await query`
+  const made = await query<{ accountId: string; poolId: string; sizeBytes: number }[]>`
     with wanted as (
       select * from jsonb_to_recordset(${jsonb(query, wanted)}) as file (output_id uuid, file_id uuid, object_id uuid,
         name text, content_type text, bundle_id uuid, expired_at timestamptz)
@@ -87,36 +93,42 @@ export async function commitOutputs(query: Query, taskId: string, files: readonl
     ), stored as (
       insert into objects (id, pool_id, key, size_bytes, sha256)
       select object_id, pool_id, key, size_bytes, sha256 from taken
-    )
-    insert into files (id, account_id, object_id, bundle_id, name, content_type, size_bytes, expired_at)
+    ), made as (
+      insert into files (id, account_id, object_id, bundle_id, name, content_type, size_bytes, expired_at)
     select file_id, account_id, object_id, bundle_id, taken.name, content_type, size_bytes, taken.expired_at
-    from taken, tasks where tasks.id = ${taskId}`
-  return rows.count
+      from taken, tasks where tasks.id = ${taskId}
+      returning account_id, object_id
+    )
+    select made.account_id, taken.pool_id, taken.size_bytes from made join taken using (object_id)`
+  return made.map(({ accountId, poolId, sizeBytes }) => ({ accountId, poolId, usedBytes: sizeBytes, filesCount: 1 }))
 }
 
 export type ObjectSwitch = { outputId: string; objectId: string; fromObjectId: string }
 
 /**
  * Has every file of an object refer to a finished output instead, which holds the same bytes in another pool. Files that
- * refer to something else by now stay as they are. Answers the ids of the files that were moved.
+ * refer to something else by now stay as they are. Answers the ids of the files that were moved, and what their accounts
+ * have where now.
  */
 export async function switchObjects(
   query: Query,
   taskId: string,
   switches: readonly ObjectSwitch[],
   fileIds: readonly string[] | 'all',
-): Promise<string[]> {
+): Promise<{ fileIds: string[]; changes: UsageChange[] }> {
   const wanted = switches.map((one) => ({
     output_id: one.outputId,
     object_id: one.objectId,
     from_object_id: one.fromObjectId,
   }))
-  const rows = await query<{ id: string }[]>`
+  const rows = await query<
+    { id: string; accountId: string; sizeBytes: number; fromPoolId: string; toPoolId: string }[]
+  >`
     with wanted as (
       select * from jsonb_to_recordset(${jsonb(query, wanted)}) as switch (output_id uuid, object_id uuid,
         from_object_id uuid)
     ), held as (
-      select files.id, wanted.output_id, wanted.object_id from files join wanted on files.object_id = from_object_id
+      select files.id, wanted.output_id, wanted.object_id, from_object_id from files join wanted on files.object_id = from_object_id
       where ${fileIds === 'all' ? query`true` : query`files.id = any(${fileIds}::uuid[])`}
       order by files.id for no key update of files
     ), taken as (
@@ -128,13 +140,18 @@ export async function switchObjects(
       select wanted.object_id, pool_id, key, size_bytes, sha256 from taken join wanted on wanted.output_id = taken.id
     )
     update files set object_id = held.object_id, updated_at = now()
-    from held join taken on taken.id = held.output_id where files.id = held.id
-    returning files.id`
+    from held join taken on taken.id = held.output_id join objects old on old.id = held.from_object_id
+    where files.id = held.id
+    returning files.id, files.account_id, files.size_bytes, old.pool_id as from_pool_id, taken.pool_id as to_pool_id`
   await orphanObjects(
     query,
     switches.map((one) => one.fromObjectId),
   )
-  return rows.map(({ id }) => id)
+  const changes = rows.flatMap(({ accountId, sizeBytes, fromPoolId, toPoolId }) => [
+    { accountId, poolId: fromPoolId, usedBytes: -sizeBytes, filesCount: -1 },
+    { accountId, poolId: toPoolId, usedBytes: sizeBytes, filesCount: 1 },
+  ])
+  return { fileIds: rows.map(({ id }) => id), changes }
 }
 
 export type Leftover = { id: string; taskId: string; epoch: number; poolId: string }

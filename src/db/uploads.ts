@@ -1,5 +1,6 @@
 import type { TaskStatus } from '../contract/task.ts'
 import type { Query } from './connect.ts'
+import { changeUsage } from './usage.ts'
 
 export type UploadRow = {
   taskId: string
@@ -42,15 +43,15 @@ export type NewUpload = Pick<
   | 'declaredSha256'
   | 'fileExpiredAt'
   | 'sinkKey'
->
+> & { reservedBytes: number }
 
 export async function insertUpload(query: Query, upload: NewUpload): Promise<void> {
   await query`
     insert into uploads (task_id, account_id, file_name, file_size_bytes, content_type, chunk_size_bytes, chunks_count, pool_id,
-      bundle_id, declared_sha256, file_expired_at, sink_key)
+      bundle_id, declared_sha256, file_expired_at, sink_key, reserved_bytes)
     values (${upload.taskId}, ${upload.accountId}, ${upload.fileName}, ${upload.fileSizeBytes}, ${upload.contentType},
       ${upload.chunkSizeBytes}, ${upload.chunksCount}, ${upload.poolId}, ${upload.bundleId}, ${upload.declaredSha256},
-      ${upload.fileExpiredAt}, ${upload.sinkKey})`
+      ${upload.fileExpiredAt}, ${upload.sinkKey}, ${upload.reservedBytes})`
 }
 
 /** What an UploadRow is read from: tasks as t, uploads as u. */
@@ -102,11 +103,24 @@ export async function reopenChunks(
     where task_id = ${reopened.taskId}`
 }
 
-/** Ends an upload's own half: done, with its file when there is one. The chunks' rows have served. */
+/**
+ * Ends an upload's own half: done, with its file when there is one. The chunks' rows have served, and what it held of its
+ * account's quota is free again.
+ */
 export async function closeUpload(query: Query, taskId: string, fileId: string | undefined): Promise<void> {
   // The chunks first: whoever takes a lease over locks the chunk and then the upload.
   await query`delete from upload_chunks where task_id = ${taskId}`
-  await query`update uploads set phase = 'done', file_id = ${fileId ?? null} where task_id = ${taskId}`
+  const held = await query<{ accountId: string; poolId: string; reservedBytes: number }[]>`
+    with held as (select task_id, account_id, pool_id, reserved_bytes from uploads where task_id = ${taskId} for update)
+    update uploads set phase = 'done', file_id = ${fileId ?? null}, reserved_bytes = null
+    from held where uploads.task_id = held.task_id and held.reserved_bytes is not null
+    returning held.account_id, held.pool_id, held.reserved_bytes`
+  const freed = held.map(({ reservedBytes, ...where }) => ({
+    ...where,
+    reservedBytes: -reservedBytes,
+    uploadsCount: -1,
+  }))
+  await changeUsage(query, freed)
 }
 
 /** Records that the pool holds nothing of the upload's staging any more. */

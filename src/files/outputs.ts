@@ -12,10 +12,12 @@ import {
   reserveOutputs,
   switchObjects,
 } from '../db/outputs.ts'
+import { changeUsage } from '../db/usage.ts'
 import type { ObjectCheckpoint, ObjectName, ObjectSource } from '../storage/contract.ts'
 import { type JobContext, StopReason } from '../tasks/define-job.ts'
 import { beginOutput, type OutputTarget, type OutputWriter, resumeOutput } from './output-writer.ts'
 import type { Pools } from './pools.ts'
+import { takeFromQuota } from './quota.ts'
 
 export type OutputDeps = { sql: Sql; pools: Pools }
 export type OutputPlan = { slot: string; poolId: string }
@@ -86,21 +88,31 @@ export class TaskOutputs {
     if (!(await finishOutputs(query, { taskId, epoch }, outputs))) throw new StopReason('lost')
   }
 
-  /** Makes files of finished outputs, in the transaction that ends the task. */
-  async commit(query: Query, files: readonly (Omit<OutputFile, 'outputId' | 'objectId'> & { slot: string })[]) {
+  /**
+   * Makes files of finished outputs, in the transaction that ends the task. Throws QUOTA_EXCEEDED when the account has no room
+   * for them; `isReserved` when it has kept it.
+   */
+  async commit(
+    query: Query,
+    files: readonly (Omit<OutputFile, 'outputId' | 'objectId'> & { slot: string })[],
+    { isReserved }: { isReserved: boolean } = { isReserved: false },
+  ): Promise<void> {
     await this.flush(query)
     const wanted = files.map(({ slot, ...file }) => ({
       ...file,
       outputId: this.#known(slot).id,
       objectId: randomUUID(),
     }))
-    const count = await commitOutputs(query, this.#run.taskId, wanted)
-    if (count !== files.length) throw new StopReason('lost')
+    const changes = await commitOutputs(query, this.#run.taskId, wanted)
+    if (changes.length !== files.length) throw new StopReason('lost')
+    if (isReserved) await changeUsage(query, changes)
+    else await takeFromQuota(query, this.#deps.pools.quota, changes)
   }
 
   /**
    * Has files refer to finished outputs with the same bytes instead of their former objects: those in `fileIds`, or all
-   * that share the object. Answers the ids of the files that were moved.
+   * that share the object. Answers the ids of the files that were moved. Throws QUOTA_EXCEEDED when they are one account's
+   * and it has no room for them there.
    */
   async switch(
     query: Query,
@@ -113,7 +125,10 @@ export class TaskOutputs {
     })
     const moved = await switchObjects(query, this.#run.taskId, wanted, fileIds)
     for (const { slot } of switches) this.#finished.delete(slot)
-    return moved
+    const isOneAccount = new Set(moved.changes.map((change) => change.accountId)).size === 1
+    if (isOneAccount) await takeFromQuota(query, this.#deps.pools.quota, moved.changes)
+    else await changeUsage(query, moved.changes)
+    return moved.fileIds
   }
 
   #known(slot: string): FinishedOutput {

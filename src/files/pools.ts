@@ -6,10 +6,12 @@ import type { Storage } from '../storage/contract.ts'
 import { PoolFault, type PoolProblem } from '../storage/failure.ts'
 import { checkSettings, type OpenOptions, openStorage } from '../storage/open.ts'
 import type { Log } from '../log.ts'
+import type { QuotaRules } from './quota.ts'
 
 /** The pools of the ledger, each opened once. */
 export type Pools = {
   defaultId: string
+  quota: QuotaRules
   /** Throws POOL_NOT_FOUND. */
   open: (poolId: string) => Promise<Storage>
   /** Asks every pool whether it can be read and written. Never throws. */
@@ -20,6 +22,7 @@ export type PoolHealth = { poolId: string; problem: PoolProblem | null }
 
 export type PoolSettings = Pick<OpenOptions, 'dataDir' | 'uploadsPath' | 'readVariable'> & {
   defaultPoolId: string
+  quota: QuotaRules
   /** Pools that the operator declared: they are added to the ledger, or changed to what is said here. */
   declared: readonly PoolRow[]
 }
@@ -70,7 +73,7 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
   await open(settings.defaultPoolId)
   const check = async () => Promise.all((await listPools(sql)).map(checkPool))
   void check().catch((error: unknown) => log.warn({ err: error }, 'the storage pools could not be looked at'))
-  return { defaultId: settings.defaultPoolId, open, check }
+  return { defaultId: settings.defaultPoolId, quota: settings.quota, open, check }
 }
 
 /**

@@ -2,7 +2,7 @@ import { type Request, type Response, Router } from 'express'
 import type { Identity } from '../auth/verify.ts'
 import { createUploadRequest } from '../contract/upload.ts'
 import { type CompleteDeps, completeUpload } from '../uploads/complete.ts'
-import { type CreateDeps, createUpload } from '../uploads/create.ts'
+import { type CreateDeps, createUpload, type Creator } from '../uploads/create.ts'
 import { uploadNotFound } from '../uploads/plan-cache.ts'
 import { cancel, type ControlDeps } from '../tasks/control.ts'
 import { requireUpload, showProgress, showUpload, type Wanted } from '../uploads/show.ts'
@@ -31,7 +31,7 @@ export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router
       const body = await readBody(createUploadRequest, request, response)
       // The answer has signed URLs, which are secrets.
       if (body.direct) response.set('Cache-Control', 'no-store')
-      const answer = await createUpload(deps, caller.account, body, keyedRequest(request, caller))
+      const answer = await createUpload(deps, creatorOf(caller), body, keyedRequest(request, caller))
       noteMade(response, answer.fileExists ? answer.file.id : answer.taskId)
       response.json(answer)
     }),
@@ -70,6 +70,10 @@ export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router
   )
 
   return router
+}
+
+function creatorOf({ account: accountId, quotaBytes }: Identity): Creator {
+  return { accountId, quotaBytes }
 }
 
 async function answerCompletion(

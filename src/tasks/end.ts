@@ -31,8 +31,9 @@ export async function stopWithDependents(
       : { taskId, type: 'task.expired', data: { taskId, name, type, expiredAt: at } },
   )
   await forgetSecrets(query, taskId)
-  const cleanUp = await registry.get(type)?.stopped(query, task)
   const others = await cancelDependents(query, registry, taskId, stop.status)
+  // Last, for it may hold its account's usage, and nobody waits for a task with that in hand.
+  const cleanUp = await registry.get(type)?.stopped(query, task)
   return { stoppedIds: [taskId, ...others.stoppedIds], run: [...(cleanUp ? [cleanUp] : []), ...others.run] }
 }
 

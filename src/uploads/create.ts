@@ -10,6 +10,7 @@ import { insertUpload } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
 import { presentFile } from '../files/get.ts'
 import type { Pools } from '../files/pools.ts'
+import { type QuotaRules, takeFromQuota } from '../files/quota.ts'
 import { type KeyedRequest, keepForRepetition } from '../tasks/idempotency.ts'
 import { keepSecrets } from '../tasks/secrets.ts'
 import { newTaskId } from '../tasks/ids.ts'
@@ -27,28 +28,31 @@ export type CreateDeps = {
   limits: UploadLimits
 }
 
+/** Who asks for an upload, and what their token says that they may have. */
+export type Creator = { accountId: string; quotaBytes: number | undefined }
+
 /**
  * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool. With an
  * Idempotency-Key a repetition answers what the first one made, and of several at once one makes something.
- * Throws POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL,
+ * Throws QUOTA_EXCEEDED, POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL,
  * IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
  */
 export async function createUpload(
   deps: CreateDeps,
-  accountId: string,
+  creator: Creator,
   request: CreateUploadRequest,
   keyed: KeyedRequest | undefined,
 ): Promise<CreateUploadResponse> {
   const earlier = keyed && (await earlierCreation(deps.sql, keyed))
-  const created = earlier ?? (await create(deps, accountId, request, keyed))
-  if (created !== 'repetition') return request.direct ? withDirect(deps, accountId, created) : created
+  const created = earlier ?? (await create(deps, creator, request, keyed))
+  if (created !== 'repetition') return request.direct ? withDirect(deps, creator.accountId, created) : created
   // Another request with the key was first. What it made may be forgotten already, and then this one is a first one.
-  return createUpload(deps, accountId, request, keyed)
+  return createUpload(deps, creator, request, keyed)
 }
 
 async function create(
   { sql, signals, pools, sealer, limits }: CreateDeps,
-  accountId: string,
+  { accountId, quotaBytes }: Creator,
   request: CreateUploadRequest,
   keyed: KeyedRequest | undefined,
 ): Promise<CreateUploadResponse | 'repetition'> {
@@ -60,7 +64,9 @@ async function create(
   }
   // What is to be encrypted shares its bytes with nothing.
   const isShared = request.encryptPassword === undefined
-  const existing = isShared ? await addExisting(sql, { accountId, poolId, request, keyed }) : undefined
+  const existing = isShared
+    ? await addExisting(sql, pools.quota, { accountId, quotaBytes, poolId, request, keyed })
+    : undefined
   if (existing) return existing
 
   const taskId = newTaskId()
@@ -74,6 +80,8 @@ async function create(
       await record(query, plan, request)
       const { encryptPassword } = request
       if (encryptPassword !== undefined) await keepSecrets(query, sealer, taskId, { encryptPassword })
+      const reservation = { accountId, poolId, reservedBytes: request.fileSize, uploadsCount: 1 }
+      await takeFromQuota(query, pools.quota, [reservation], quotaBytes)
       return true
     })
     if (!written) {
@@ -123,8 +131,7 @@ function planChunkSize(request: CreateUploadRequest, limits: UploadLimits, least
   return asked >= least ? asked : Math.ceil(least / raisedStep) * raisedStep
 }
 
-type Existing = {
-  accountId: string
+type Existing = Creator & {
   poolId: string
   request: CreateUploadRequest
   keyed: KeyedRequest | undefined
@@ -132,7 +139,8 @@ type Existing = {
 
 async function addExisting(
   sql: Sql,
-  { accountId, poolId, request, keyed }: Existing,
+  quota: QuotaRules,
+  { accountId, quotaBytes, poolId, request, keyed }: Existing,
 ): Promise<CreateUploadResponse | 'repetition' | undefined> {
   const sha256 = Buffer.from(request.hash, 'hex')
   const object = await findOwnObject(sql, { accountId, poolId, sha256, sizeBytes: request.fileSize })
@@ -140,7 +148,7 @@ async function addExisting(
   const id = randomUUID()
   const file = await transact(sql, async (query) => {
     if (keyed && !(await keepForRepetition(query, keyed, { fileId: id } satisfies CreatedUpload))) return undefined
-    return insertFile(query, {
+    const made = await insertFile(query, {
       id,
       accountId,
       objectId: object.objectId,
@@ -149,6 +157,9 @@ async function addExisting(
       contentType: request.contentType,
       expiredAt: request.expiredAt ?? null,
     })
+    const more = { accountId, poolId, usedBytes: made.sizeBytes, filesCount: 1 }
+    await takeFromQuota(query, quota, [more], quotaBytes)
+    return made
   })
   return file ? { fileExists: true, file: presentFile(file) } : 'repetition'
 }
@@ -184,5 +195,6 @@ async function record(query: Query, plan: Plan, request: CreateUploadRequest): P
     bundleId: request.bundleId ?? null,
     declaredSha256: Buffer.from(request.hash, 'hex'),
     fileExpiredAt: request.expiredAt ?? null,
+    reservedBytes: request.fileSize,
   })
 }

@@ -5,6 +5,7 @@ import { listChecksums } from '../db/chunks.ts'
 import type { Query, Sql } from '../db/connect.ts'
 import { insertFile, insertObject } from '../db/files.ts'
 import { closeUpload, findUpload, reopenChunks, type UploadRow } from '../db/uploads.ts'
+import { changeUsage } from '../db/usage.ts'
 import { unknownType } from '../files/content-type.ts'
 import { TaskOutputs } from '../files/outputs.ts'
 import type { Pools } from '../files/pools.ts'
@@ -85,7 +86,7 @@ async function encryptUpload(
     kind: 'completed',
     results: { fileId },
     commit: async (query) => {
-      await outputs.commit(query, [file])
+      await outputs.commit(query, [file], { isReserved: true })
       await closeUpload(query, upload.taskId, fileId)
     },
     after: async () => void (await clearSink({ sql, pools, log }, { ...upload, epoch, keepKey: null })),
@@ -168,6 +169,8 @@ async function commitFile(query: Query, upload: UploadRow, file: NewFile): Promi
     contentType: upload.contentType,
     expiredAt: upload.fileExpiredAt,
   })
+  const { accountId, poolId } = upload
+  await changeUsage(query, [{ accountId, poolId, usedBytes: upload.fileSizeBytes, filesCount: 1 }])
   await closeUpload(query, upload.taskId, file.id)
 }
 

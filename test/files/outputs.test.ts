@@ -8,6 +8,7 @@ import { insertFile, insertObject } from '../../src/db/files.ts'
 import { TaskOutputs } from '../../src/files/outputs.ts'
 import { openPools, type Pools } from '../../src/files/pools.ts'
 import { sweepFiles, sweepOrphans, sweepOutputs } from '../../src/files/sweep.ts'
+import { unlimitedBytes } from '../../src/db/usage.ts'
 import { type Ledger, openLedger, silent } from '../support/ledger.ts'
 import { never } from '../support/sample-upload.ts'
 
@@ -32,6 +33,7 @@ describe('the outputs of a task', () => {
     const settings = {
       defaultPoolId: poolId,
       declared: [],
+      quota: { defaultLimitBytes: unlimitedBytes },
       dataDir,
       uploadsPath: undefined,
       readVariable: () => undefined,

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { pino } from 'pino'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { addPool, openPools, type Pools } from '../../src/files/pools.ts'
+import { unlimitedBytes } from '../../src/db/usage.ts'
 import { type Ledger, openLedger } from '../support/ledger.ts'
 import { s3PoolAt } from '../support/s3-pool.ts'
 import { describeWithS3, openS3Place, type S3Place } from '../support/s3-store.ts'
@@ -31,7 +32,18 @@ beforeEach(async () => {
 function open(declared: Parameters<typeof addPool>[1][] = [], env: Record<string, string> = {}): Promise<Pools> {
   const log = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line)) })
   const readVariable = (name: string): string | undefined => env[name]
-  return openPools(ledger.sql, { defaultPoolId, declared, dataDir, uploadsPath: undefined, readVariable }, log)
+  return openPools(
+    ledger.sql,
+    {
+      defaultPoolId,
+      quota: { defaultLimitBytes: unlimitedBytes },
+      declared,
+      dataDir,
+      uploadsPath: undefined,
+      readVariable,
+    },
+    log,
+  )
 }
 
 describe('pools', () => {
