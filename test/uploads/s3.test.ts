@@ -101,7 +101,13 @@ describeWithS3('uploads to an S3 pool', { timeout: 60_000 }, () => {
     const id = randomUUID()
     const key = `${place.prefix}first/objects/${id.slice(-4, -2)}/${id.slice(-2)}/${id}-0`
     await place.client.send(new CreateMultipartUploadCommand({ Bucket: place.bucket, Key: key }))
-    const settings = { defaultPoolId: localPoolId, declared: [], dataDir: stage.system.dataDir, uploadsPath: undefined }
+    const settings = {
+      defaultPoolId: localPoolId,
+      quota: { defaultLimitBytes: Number.MAX_SAFE_INTEGER },
+      declared: [],
+      dataDir: stage.system.dataDir,
+      uploadsPath: undefined,
+    }
     const pools = await openPools(stage.sql, { ...settings, readVariable: (name) => env[name] }, silent)
     const deps = { sql: stage.sql, pools, log: silent }
     await sweepUnknownStaging(deps, 3_600_000)
