@@ -22,7 +22,7 @@ export async function changeFile(sql: Sql, wanted: WantedFile, changes: FileChan
 }
 
 /** Throws BUNDLE_NOT_FOUND when the account has no such bundle. */
-export async function requireBundle(query: Query, bundle: { id: string; accountId: string }): Promise<void> {
+async function requireBundle(query: Query, bundle: { id: string; accountId: string }): Promise<void> {
   if (await ownsBundle(query, bundle)) return
   throw new AppError('BUNDLE_NOT_FOUND', 'There is no such bundle.', { details: { bundleId: bundle.id } })
 }
