@@ -48,6 +48,7 @@ describe('the settings', () => {
         declared: [],
         orphanGraceMs: 3_600_000,
         trashRetentionMs: 7 * 24 * 3_600_000,
+        quota: { defaultLimitBytes: Number.MAX_SAFE_INTEGER },
       },
       uploads: {
         defaultChunkSizeBytes: 5 * 1024 * 1024,

@@ -10,17 +10,23 @@ import { parseQuery, pathUuid, readBody } from './validate.ts'
 
 type QuotaRoutesDeps = { sql: Sql; pools: Pools }
 
-/** `/quota` and `/usage`: what the caller's account may have, and has. */
+/** `/quota`: what the caller's account may have. */
 export function quotaRoutes({ sql, pools }: QuotaRoutesDeps, signedIn: SignedIn): Router {
   const router = Router()
   router.get(
-    '/quota',
+    '/',
     signedIn(async (_request, response, caller) => {
       response.json(await showQuota(sql, pools.quota, caller.account, caller.quotaBytes))
     }),
   )
+  return router
+}
+
+/** `/usage`: the same, and what it has in which pool. */
+export function usageRoutes({ sql, pools }: QuotaRoutesDeps, signedIn: SignedIn): Router {
+  const router = Router()
   router.get(
-    '/usage',
+    '/',
     signedIn(async (_request, response, caller) => {
       response.json(await showUsage(sql, pools.quota, caller.account, caller.quotaBytes))
     }),

@@ -11,7 +11,7 @@ import { chunkRoutes } from './chunks.ts'
 import { directRoutes } from './direct.ts'
 import { fileRoutes } from './files.ts'
 import { type SharedRoutesDeps, sharedRoutes } from './shared.ts'
-import { quotaAdminRoutes, quotaRoutes } from './quota.ts'
+import { quotaAdminRoutes, quotaRoutes, usageRoutes } from './quota.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
 import { uploadListRoutes } from './upload-lists.ts'
@@ -34,7 +34,8 @@ export function apiRouters(deps: ApiDeps, signedIn: SignedInFor): [path: string,
     ['/tasks', taskRoutes(deps, signedIn('tasks'))],
     ['/schedules', scheduleRoutes(deps, signedIn('tasks'))],
     ['/admin/audit', auditRoutes(deps, signedIn('admin'))],
-    ['/', quotaRoutes(deps, signedIn('files'))],
+    ['/quota', quotaRoutes(deps, signedIn('files'))],
+    ['/usage', usageRoutes(deps, signedIn('files'))],
     ['/admin', quotaAdminRoutes(deps, signedIn('admin'))],
     ['/admin', adminRoutes(deps, signedIn('admin'))],
   ]
