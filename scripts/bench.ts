@@ -4,13 +4,15 @@ import { benchJobs, jobParts } from './bench/jobs.ts'
 import { benchLists } from './bench/lists.ts'
 import { benchRealtime } from './bench/realtime.ts'
 import { benchS3 } from './bench/s3.ts'
+import { benchTasks, taskParts } from './bench/tasks.ts'
 import { benchUpload } from './bench/upload.ts'
 
 const usage = `npm run bench -- upload [--rounds 3] [--size <MiB>] [--brief] [--peers-only] [--dir <folder>]
 npm run bench -- lists [--rounds 3] [--brief] [--dir <folder>]
 npm run bench -- realtime [--rounds 3] [--brief] [--dir <folder>]
 npm run bench -- s3 [--rounds 3] [--size <MiB>] [--brief] [--dir <folder>]
-npm run bench -- jobs [${jobParts.join('|')}]… [--rounds 3] [--brief] [--dir <folder>]`
+npm run bench -- jobs [${jobParts.join('|')}]… [--rounds 3] [--brief] [--dir <folder>]
+npm run bench -- tasks [${taskParts.join('|')}]… [--rounds 3] [--brief] [--dir <folder>]`
 
 /** Runs the benchmark named on the command line. Ends with 1 when something failed, with 2 when it was not understood. */
 async function main(): Promise<number> {
@@ -45,6 +47,9 @@ function readBenchmark(): (() => Promise<string[]>) | undefined {
   if (name === 'realtime' && parts.length === 0) return () => benchRealtime(options, print)
   if (name === 's3' && parts.length === 0) return () => benchS3({ ...options, sizeMebibytes }, print)
   if (name === 'lists' && parts.length === 0) return () => benchLists(options, print)
+  if (name === 'tasks' && parts.every((part) => taskParts.includes(part))) {
+    return () => benchTasks(parts, options, print)
+  }
   const isJobs = name === 'jobs' && parts.every((part) => jobParts.includes(part))
   return isJobs ? () => benchJobs(parts, options, print) : undefined
 }

@@ -4,13 +4,15 @@ import { LaunchError } from '../src/launch/launch-error.ts'
 import { requireDatabase } from '../src/launch/preflight.ts'
 
 try {
-  const databaseUrl = process.env['DATABASE_URL']
+  // A migration holds a lock of its session, so it goes past a transaction pooler.
+  const setting = process.env['DATABASE_DIRECT_URL'] ? 'DATABASE_DIRECT_URL' : 'DATABASE_URL'
+  const databaseUrl = process.env[setting]
   if (!databaseUrl || !URL.canParse(databaseUrl)) {
     throw new LaunchError(
-      'DATABASE_URL: must be set to the database to migrate, as postgres://user:password@host:port/name',
+      `${setting}: must be set to the database to migrate, as postgres://user:password@host:port/name`,
     )
   }
-  await requireDatabase(databaseUrl)
+  await requireDatabase(setting, databaseUrl)
   await migrate(databaseUrl)
   console.log('The database is up to date.')
 } catch (error) {

@@ -84,12 +84,13 @@ async function openParts(
   scope: (name: string) => Log,
   readVariable: (name: string) => string | undefined,
 ) {
-  const database = openDatabase(config.databaseUrl, { name: 'api', maxConnections })
+  const { preparesStatements } = config
+  const database = openDatabase(config.databaseUrl, { name: 'api', maxConnections, preparesStatements })
   const { sql } = database
   if ((await adoptLedger(sql)) === 'adopted') scope('realtime').info('the ledger was restored from another server')
   await ensureBands(sql, bands)
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
-  const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
+  const engine = await openEngine(config, scope('queue'))
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)

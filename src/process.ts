@@ -24,7 +24,7 @@ export function runMain(main: Main): void {
       .catch(fail)
   }
   process.on('uncaughtException', (error) => {
-    if (isDroppedSocket(error)) return
+    if (isDroppedSocket(error) || isDriversOwn(error)) return
     process.stderr.write(`${error.stack}\n`)
     process.exit(1)
   })
@@ -50,6 +50,18 @@ export async function atMost(withinMs: number, work: Promise<unknown>): Promise<
  */
 export function isDroppedSocket(error: Error): boolean {
   return error instanceof TypeError && /nextWrite .*postgres.*connection\.js/.test(error.stack ?? '')
+}
+
+/**
+ * The same driver asks which array types there are on every new connection, and nobody can catch it when that fails: the
+ * connection was lost again at once, as happens behind a pooler whose Postgres is away. Whoever wanted it has been told.
+ * What we ask ourselves has a frame of ours in its stack.
+ */
+function isDriversOwn(error: Error): boolean {
+  const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at ')) ?? []
+  return (
+    error.name === 'PostgresError' && frames.every((frame) => /node:|node_modules\/postgres\/|<anonymous>/.test(frame))
+  )
 }
 
 function fail(error: unknown): void {

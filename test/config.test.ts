@@ -25,6 +25,7 @@ describe('the settings', () => {
       dataDir: resolve('.longshore'),
       databaseUrl: needed.DATABASE_URL,
       databaseDirectUrl: needed.DATABASE_URL,
+      preparesStatements: true,
       redisUrl: undefined,
       queuePrefix: 'longshore',
       tokens: {
@@ -93,6 +94,22 @@ describe('the settings', () => {
       uploads: { defaultChunkSizeBytes: 1, cacheDurationMs: 0, staleThresholdMs: 3_600_000 },
       log: { base: 'warn', scopes: { storage: 'debug' } },
     })
+  })
+
+  it('prepare no statements where a pooler may stand before the database, unless they are told to', () => {
+    const pooled = { ...needed, DATABASE_DIRECT_URL: 'postgres://direct/longshore' }
+    expect(loadConfig(pooled)).toMatchObject({
+      databaseUrl: needed.DATABASE_URL,
+      databaseDirectUrl: pooled.DATABASE_DIRECT_URL,
+      preparesStatements: false,
+    })
+    expect(loadConfig({ ...pooled, DATABASE_PREPARED_STATEMENTS: 'true' })).toMatchObject({ preparesStatements: true })
+    expect(loadConfig({ ...needed, DATABASE_PREPARED_STATEMENTS: 'false' })).toMatchObject({
+      preparesStatements: false,
+    })
+    expect(problemsOf({ ...needed, DATABASE_PREPARED_STATEMENTS: 'no' })).toEqual([
+      'DATABASE_PREPARED_STATEMENTS: must be true or false',
+    ])
   })
 
   it('take a Redis, a cluster of them, and Sentinels', () => {

@@ -1,5 +1,6 @@
 import { forgetAuditEntries } from '../src/db/audit.ts'
 import { leaseMs } from '../src/db/claims.ts'
+import { noteWorker, type WorkerRow } from '../src/db/workers.ts'
 import { sweepScratch } from '../src/files/scratch.ts'
 import { sweepFiles, sweepOrphans, sweepOutputs, sweepShares } from '../src/files/sweep.ts'
 import { checkUsageDaily } from '../src/files/quota.ts'
@@ -18,7 +19,9 @@ import {
 } from '../src/tasks/sweep.ts'
 import type { ClearDeps } from '../src/uploads/clear.ts'
 import { sweepLeftoverSinks, sweepStaleUploads, sweepUnknownStaging } from '../src/uploads/sweep.ts'
+import { type Election, standEveryMs } from './election.ts'
 import type { Chore } from './maintenance.ts'
+import type { BandRates } from './rates.ts'
 
 export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine; scratchParent: string }
 
@@ -29,16 +32,47 @@ export type ChoreSettings = {
   auditRetentionMs: number
 }
 
-/** What has to be done now and then, by any worker: each is safe when several do it at once. */
-export function chores(deps: ChoreDeps, { uploads, tasks, storage, auditRetentionMs }: ChoreSettings): Chore[] {
+/**
+ * What has to be done now and then by the worker that is elected. Each is safe when several do it at once, for two may
+ * believe that they are it; and when one fails, another worker may have a try.
+ */
+export function sweeps(deps: ChoreDeps, settings: ChoreSettings, election: Election): Chore[] {
+  const all = [
+    ...taskSweeps(deps, { retentionMs: settings.tasks.retentionMs, auditRetentionMs: settings.auditRetentionMs }),
+    ...uploadSweeps(deps, settings.uploads, settings.storage),
+    ...fileSweeps(deps, settings.storage),
+  ]
+  return all.map((chore) => ({
+    ...chore,
+    isDue: () => election.isHeld({ restMs: chore.restAfterFailureMs ?? 0 }),
+    run: async () => {
+      try {
+        return await chore.run()
+      } catch (error) {
+        await election.stepBack()
+        throw error
+      }
+    },
+  }))
+}
+
+/** What every worker does for itself. The ticks of schedules are among it, for each makes those of the types it knows. */
+export function ownChores(
+  deps: ChoreDeps,
+  { worker, rates, election }: { worker: WorkerRow; rates: BandRates; election: Election },
+): Chore[] {
+  const { sql } = deps
   return [
-    ...taskChores(deps, { retentionMs: tasks.retentionMs, auditRetentionMs }),
-    ...uploadChores(deps, uploads, storage),
-    ...fileChores(deps, storage),
+    { name: 'heartbeat', everyMs: 5000, run: () => noteWorker(sql, worker).then(() => 0) },
+    { name: 'figures', everyMs: 5000, run: () => rates.flush(sql) },
+    { name: 'election', everyMs: standEveryMs, run: () => election.stand().then(() => 0) },
+    { name: 'schedules', everyMs: 1000, run: () => sweepSchedules(deps) },
+    // On a machine's own disk.
+    { name: 'leftover scratch', everyMs: 60_000, run: () => sweepScratch(deps.sql, deps.scratchParent) },
   ]
 }
 
-function taskChores(
+function taskSweeps(
   deps: ChoreDeps,
   { retentionMs, auditRetentionMs }: { retentionMs: number; auditRetentionMs: number },
 ): Chore[] {
@@ -58,7 +92,6 @@ function taskChores(
     { name: 'leases', everyMs: 500, restAfterFailureMs: leaseMs, run: () => thenAdmit(sweepLeases(sql)) },
     { name: 'wiped engine', everyMs: 400, run: refill },
     { name: 'lost deliveries', everyMs: 1000, run: () => thenAdmit(sweepLostDeliveries(sql, engine)) },
-    { name: 'schedules', everyMs: 1000, run: () => sweepSchedules(deps) },
     { name: 'deadlines', everyMs: 1000, run: () => sweepDeadlines(deps) },
     { name: 'secrets', everyMs: 60_000, run: () => sweepSecrets(sql) },
     { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },
@@ -68,10 +101,9 @@ function taskChores(
   ]
 }
 
-function fileChores(deps: ChoreDeps, { orphanGraceMs, trashRetentionMs }: ChoreSettings['storage']): Chore[] {
+function fileSweeps(deps: ChoreDeps, { orphanGraceMs, trashRetentionMs }: ChoreSettings['storage']): Chore[] {
   return [
     { name: 'leftover outputs', everyMs: 60_000, run: () => sweepOutputs(deps) },
-    { name: 'leftover scratch', everyMs: 60_000, run: () => sweepScratch(deps.sql, deps.scratchParent) },
     { name: 'purged files', everyMs: 60_000, run: () => sweepFiles(deps, trashRetentionMs) },
     { name: 'usage check', everyMs: 3_600_000, run: () => checkUsageDaily(deps) },
     { name: 'shares', everyMs: 600_000, run: () => sweepShares(deps) },
@@ -79,7 +111,7 @@ function fileChores(deps: ChoreDeps, { orphanGraceMs, trashRetentionMs }: ChoreS
   ]
 }
 
-function uploadChores(
+function uploadSweeps(
   deps: ChoreDeps,
   settings: ChoreSettings['uploads'],
   { orphanGraceMs }: ChoreSettings['storage'],

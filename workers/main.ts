@@ -4,10 +4,10 @@ import { openCryptThreads } from '../src/age/threads.ts'
 import { openDeflateThreads } from '../src/archive/deflater.ts'
 import { findZstd } from '../src/archive/zstd.ts'
 import { createSealer } from '../src/auth/seal.ts'
-import { loadConfig } from '../src/config.ts'
+import { type Config, loadConfig } from '../src/config.ts'
 import { bands } from '../src/contract/task.ts'
 import { ensureBands } from '../src/db/admission.ts'
-import { openDatabase } from '../src/db/connect.ts'
+import { type Database, openDatabase } from '../src/db/connect.ts'
 import { openSignals } from '../src/db/signals.ts'
 import { forgetWorker, noteWorker } from '../src/db/workers.ts'
 import { openConversion } from '../src/files/convert.ts'
@@ -20,8 +20,9 @@ import { openEngine } from '../src/queue/engine.ts'
 import { offersOf, registerJobs } from '../src/tasks/define-job.ts'
 import { createDispatcher } from '../src/tasks/dispatch.ts'
 import { loadTaskModules } from '../src/tasks/load-modules.ts'
-import { chores } from './chores.ts'
+import { ownChores, sweeps } from './chores.ts'
 import { Claims } from './claims.ts'
+import { Election } from './election.ts'
 import { startMaintenance } from './maintenance.ts'
 import { readWorkerOptions } from './options.ts'
 import { runDelivery } from './run-task.ts'
@@ -36,11 +37,11 @@ runMain(async (env, args) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('worker', config.log)
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
-  const database = openDatabase(config.databaseUrl, { name: 'worker', maxConnections: Math.min(concurrency, 16) + 4 })
+  const database = openLedger(config, concurrency)
   const { sql } = database
   await ensureBands(sql, bands)
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
-  const engine = await openEngine({ ...config, prefix: config.queuePrefix }, scope('queue'))
+  const engine = await openEngine(config, scope('queue'))
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const readVariable = (name: string): string | undefined => env[name]
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
@@ -61,17 +62,14 @@ runMain(async (env, args) => {
   const settler = new Settler({ ...verbs, rates, admit: dispatcher.admit })
   const run = { ...verbs, claims, settler, rates, shutdown: shutdown.signal }
 
-  const worker = {
-    id: workerId,
-    bands: [...slots.keys()],
-    concurrency,
-    types: [...registry.keys()],
-    offers: offersOf(registry),
-  }
+  const served = { bands: [...slots.keys()], types: [...registry.keys()], offers: offersOf(registry) }
+  const worker = { id: workerId, concurrency, ...served }
   await noteWorker(sql, worker)
-  const heartbeat = { name: 'heartbeat', everyMs: 5000, run: () => noteWorker(sql, worker).then(() => 0) }
-  const figures = { name: 'figures', everyMs: 5000, run: () => rates.flush(sql) }
-  const maintenance = startMaintenance([heartbeat, figures, ...chores(verbs, config)], scope('maintenance'))
+  const election = new Election({ sql, holder: workerId, log: scope('maintenance') })
+  const maintenance = startMaintenance(
+    [...ownChores(verbs, { worker, rates, election }), ...sweeps(verbs, config, election)],
+    scope('maintenance'),
+  )
   const consumers = await Promise.all(
     [...slots].map(([band, count]) => engine.consume(band, count, (job) => runDelivery(run, job))),
   )
@@ -83,7 +81,7 @@ runMain(async (env, args) => {
     await atMost(graceMs + 1500, Promise.all(consumers.map((consumer) => consumer.close())))
     clearTimeout(timer)
     claims.close()
-    await atMost(500, Promise.all([maintenance.close(), dispatcher.idle()]))
+    await atMost(500, Promise.all([maintenance.close(), dispatcher.idle(), election.leave()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))
     await atMost(500, Promise.all([crypt.close(), deflater.close()]))
@@ -91,3 +89,8 @@ runMain(async (env, args) => {
     log.info('stopped')
   }
 })
+
+function openLedger({ databaseUrl, preparesStatements }: Config, concurrency: number): Database {
+  const maxConnections = Math.min(concurrency, 16) + 4
+  return openDatabase(databaseUrl, { name: 'worker', maxConnections, preparesStatements })
+}

@@ -7,7 +7,12 @@ export type Chore = {
   run: () => Promise<number>
   /** How long to hold back after a failure: what others could not do meanwhile must not be held against them. */
   restAfterFailureMs?: number
+  /** Whether it is this process's turn; without it, it always is. */
+  isDue?: () => boolean
 }
+
+/** How often a process looks whether a chore that is another one's has become its own. */
+const lookEveryMs = 200
 
 /** Runs chores again and again, each on its own beat and never twice at once. A failing one is logged and tried again. */
 export function startMaintenance(chores: readonly Chore[], log: Log): { close: () => Promise<void> } {
@@ -26,6 +31,10 @@ export function startMaintenance(chores: readonly Chore[], log: Log): { close: (
 async function repeat(chore: Chore, signal: AbortSignal, log: Log): Promise<void> {
   let failing = false
   while (!signal.aborted) {
+    if (chore.isDue?.() === false) {
+      await pause(Math.min(chore.everyMs, lookEveryMs), signal)
+      continue
+    }
     let pauseMs = chore.everyMs
     try {
       const done = await chore.run()

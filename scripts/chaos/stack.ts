@@ -118,7 +118,7 @@ async function makeTables({ sql }: Database): Promise<void> {
 }
 
 function openView(postgres: OwnPostgres, redis: OwnRedis | undefined): Promise<Engine> {
-  const place = { databaseUrl: postgres.databaseUrl, redisUrl: redis?.redisUrl, prefix: queuePrefix }
+  const place = { databaseDirectUrl: postgres.databaseUrl, redisUrl: redis?.redisUrl, queuePrefix }
   return openEngine(place, openLog('chaos', { base: 'silent', scopes: {} }).root)
 }
 

@@ -10,8 +10,10 @@ export type ProcessConfig = {
   host: string
   dataDir: string
   databaseUrl: string
-  /** Leads to Postgres itself where `databaseUrl` leads to a transaction pooler: for what listens. */
+  /** Leads to Postgres itself where `databaseUrl` leads to a transaction pooler: for what listens, and for migrations. */
   databaseDirectUrl: string
+  /** Whether statements are prepared once per connection, which not every transaction pooler allows. */
+  preparesStatements: boolean
   redisUrl: string | undefined
   queuePrefix: string
   log: LogLevels
@@ -23,6 +25,7 @@ export const processSettings = {
   DATA_DIR: z.string().default('.longshore'),
   DATABASE_URL: url(['postgres', 'postgresql']),
   DATABASE_DIRECT_URL: url(['postgres', 'postgresql']).optional(),
+  DATABASE_PREPARED_STATEMENTS: z.enum(['true', 'false'], 'must be true or false').optional(),
   REDIS_URL: z.string().transform(redisUrl).optional(),
   QUEUE_PREFIX: z
     .string()
@@ -48,10 +51,17 @@ export function processConfig(set: Read<typeof processSettings>): ProcessConfig 
     dataDir: resolve(set.DATA_DIR),
     databaseUrl: set.DATABASE_URL,
     databaseDirectUrl: set.DATABASE_DIRECT_URL ?? set.DATABASE_URL,
+    preparesStatements: preparesStatements(set),
     redisUrl: set.REDIS_URL,
     queuePrefix: set.QUEUE_PREFIX,
     log: set.LOG_LEVEL,
   }
+}
+
+/** An URL that goes past it says that there is a pooler. */
+function preparesStatements(set: Read<typeof processSettings>): boolean {
+  const { DATABASE_PREPARED_STATEMENTS: wanted, DATABASE_DIRECT_URL: direct } = set
+  return wanted === undefined ? direct === undefined || direct === set.DATABASE_URL : wanted === 'true'
 }
 
 function redisUrl(text: string, context: z.RefinementCtx): string {

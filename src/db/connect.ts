@@ -11,13 +11,21 @@ export type Database = {
   close: (timeoutSeconds?: number) => Promise<void>
 }
 
+export type DatabaseOptions = {
+  name: string
+  maxConnections: number
+  /** False behind a transaction pooler that knows nothing of them: each statement then takes a round trip more. */
+  preparesStatements?: boolean
+}
+
 /**
  * Opens a connection pool on the ledger. Nothing is sent before the first query, and a lost connection is replaced by
  * the next query. Column names arrive in camelCase; `bigint` arrives as a number, for nothing in the ledger passes 2^53.
  */
-export function openDatabase(databaseUrl: string, options: { name: string; maxConnections: number }): Database {
+export function openDatabase(databaseUrl: string, options: DatabaseOptions): Database {
   const sql = postgres(databaseUrl, {
     max: options.maxConnections,
+    prepare: options.preparesStatements ?? true,
     connect_timeout: 10,
     idle_timeout: 60,
     // The driver's own grows to 20 s, and so long would everybody wait during an outage and after it. In seconds.
@@ -76,5 +84,11 @@ const lostConnection = new Set([
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (typeof error !== 'object' || error === null) return false
   if ('code' in error && typeof error.code === 'string' && lostConnection.has(error.code)) return true
+  if (isPoolersWord(error)) return true
   return 'cause' in error && isDatabaseUnavailable(error.cause)
+}
+
+/** PgBouncer says so of itself when it cannot reach Postgres; Postgres would name the place in its code where it happened. */
+function isPoolersWord(error: object): boolean {
+  return 'code' in error && error.code === '08P01' && !('routine' in error)
 }

@@ -1,4 +1,5 @@
 import { jsonb, type Query } from './connect.ts'
+import { sweepsOffice } from './elections.ts'
 
 /** Workers say that they are there every 5 s; one that did not for so long is not counted on. */
 const liveForMs = 15_000
@@ -50,11 +51,15 @@ export async function listOffers(query: Query): Promise<Offer[]> {
     group by per_type.key, per_parameter.key order by 1, 2`
 }
 
-export type LiveWorker = WorkerRow & { startedAt: Date; seenAt: Date }
+/** `sweeps`: it is the one that was elected to. */
+export type LiveWorker = WorkerRow & { startedAt: Date; seenAt: Date; sweeps: boolean }
 
 export async function listWorkers(query: Query): Promise<LiveWorker[]> {
   return query<LiveWorker[]>`
-    select id, bands, concurrency, types, offers, started_at, seen_at from workers
+    select id, bands, concurrency, types, offers, started_at, seen_at, exists (
+        select 1 from elections where office = ${sweepsOffice} and holder = workers.id and until > now()
+      ) as sweeps
+    from workers
     where seen_at > now() - ${liveForMs} * interval '1 millisecond' order by started_at`
 }
 

@@ -18,6 +18,9 @@ export function isEmbedded(env: Environment): boolean {
  * that names every wrong setting.
  */
 export function readSettings(env: Environment): Config {
+  if (isEmbedded(env) && env['DATABASE_DIRECT_URL']) {
+    throw new ConfigError(['DATABASE_DIRECT_URL: goes with a DATABASE_URL that leads to a pooler, and that is not set'])
+  }
   return loadConfig(isEmbedded(env) ? { ...env, ...stand, ...given(env, 'AUTH_JWT_SECRET') } : env)
 }
 

@@ -72,10 +72,10 @@ async function run(running: Running): Promise<void> {
   const entries = parseProcfile(await readFile(procfile, 'utf8'))
   if ((await endLeftovers(config.dataDir)) > 0) say('Ended processes that an earlier start had left running.')
   if (config.port !== 0) await requirePort(config.host, config.port)
-  const databaseUrl = await openDatabase(running)
+  const { databaseUrl, directUrl } = await openDatabase(running)
   if (config.redisUrl !== undefined) await requireRedis(config.redisUrl)
   ended.throwIfAborted()
-  await migrate(databaseUrl)
+  await migrate(directUrl)
   const authJwtSecret = await tokenSecret(running.env, config.dataDir)
   const sealingKeys = await secretsKeys(running.env, config.dataDir)
   ended.throwIfAborted()
@@ -104,10 +104,14 @@ async function trialToken({ dataDir, tokens }: Running['config'], secret: string
   return { days, token: await signToken(secret, { ...claims, issuer: tokens.issuer, audience: tokens.audience }) }
 }
 
-async function openDatabase({ config, env, say, ended, failed, undo }: Running): Promise<string> {
+/** Its address, and the one that leads to Postgres itself. */
+async function openDatabase(running: Running): Promise<{ databaseUrl: string; directUrl: string }> {
+  const { config, env, say, ended, failed, undo } = running
   if (!isEmbedded(env)) {
-    await requireDatabase(config.databaseUrl)
-    return config.databaseUrl
+    const { databaseUrl, databaseDirectUrl: directUrl } = config
+    await requireDatabase('DATABASE_URL', databaseUrl)
+    if (directUrl !== databaseUrl) await requireDatabase('DATABASE_DIRECT_URL', directUrl)
+    return { databaseUrl, directUrl }
   }
   const server = await startEmbeddedPostgres({
     dataDir: config.dataDir,
@@ -119,7 +123,7 @@ async function openDatabase({ config, env, say, ended, failed, undo }: Running):
       ),
   })
   undo.push(() => server.stop())
-  return server.databaseUrl
+  return { databaseUrl: server.databaseUrl, directUrl: server.databaseUrl }
 }
 
 /** Paths and addresses are passed on as they were understood here, wherever the processes run. */

@@ -42,14 +42,17 @@ function portAdvice(host: string, port: number, code: string): string {
   return `HOST: cannot listen on ${host} (${code}). Set HOST to an address of this machine, such as 127.0.0.1.`
 }
 
-/** Shows that the database answers within 10 s. Throws LaunchError if not. */
-export async function requireDatabase(databaseUrl: string): Promise<void> {
+/** Shows that the database of a setting answers within 10 s. Throws LaunchError if not. */
+export async function requireDatabase(
+  setting: 'DATABASE_URL' | 'DATABASE_DIRECT_URL',
+  databaseUrl: string,
+): Promise<void> {
   const sql = postgres(databaseUrl, { max: 1, connect_timeout: 10, onnotice: () => {} })
   try {
     await within(10_000, sql`SELECT 1`)
   } catch (cause) {
     throw new LaunchError(
-      `DATABASE_URL: the database at ${placeOf(databaseUrl)} cannot be reached (${reasonOf(cause)}). Start it, or correct DATABASE_URL; without DATABASE_URL Longshore brings its own.`,
+      `${setting}: the database at ${placeOf(databaseUrl)} cannot be reached (${reasonOf(cause)}). Start it, or correct ${setting}; without DATABASE_URL Longshore brings its own.`,
       { cause },
     )
   } finally {

@@ -42,11 +42,16 @@ export type EngineConnection = {
 }
 
 /** Where jobs wait: Redis when `redisUrl` is given, else BullMQ's own schema in the ledger's database. */
-export type EngineSettings = { redisUrl: string | undefined; databaseUrl: string; prefix: string }
+export type EngineSettings = {
+  redisUrl: string | undefined
+  /** Leads to Postgres itself: BullMQ listens on it and names its schema as it connects. No pooler takes either. */
+  databaseDirectUrl: string
+  queuePrefix: string
+}
 
 export async function connectEngine(settings: EngineSettings, log: Log): Promise<EngineConnection> {
   return settings.redisUrl === undefined
-    ? connectPostgres(settings.databaseUrl, log)
+    ? connectPostgres(settings.databaseDirectUrl, log)
     : connectRedis(settings.redisUrl, log)
 }
 

@@ -32,7 +32,7 @@ const stalledIntervalMs = 60_000
 export async function openEngine(settings: EngineSettings, log: Log): Promise<Engine> {
   const connection = await connectEngine(settings, log)
   // On a Redis Cluster the braces keep all keys of the three queues in one slot.
-  const prefix = `{${settings.prefix}}`
+  const prefix = `{${settings.queuePrefix}}`
   const queues = new Map(bands.map((band) => [band, openQueue(band, prefix, connection, log)]))
   const queueOf = (band: Band): JobQueue => {
     const queue = queues.get(band)

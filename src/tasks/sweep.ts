@@ -41,12 +41,24 @@ export async function sweepRings(sql: Sql): Promise<number> {
 
 /** Expires tasks whose deadline has passed. Answers how many. */
 export async function sweepDeadlines(deps: ControlDeps): Promise<number> {
-  const overdue = await findOverdue(deps.sql, batch)
-  for (const task of overdue) await expire(deps, task, 'The deadline passed before the task ended.')
-  return overdue.length
+  return untilLess(batch, async () => {
+    const overdue = await findOverdue(deps.sql, batch)
+    for (const task of overdue) await expire(deps, task, 'The deadline passed before the task ended.')
+    return overdue.length
+  })
 }
 
 /** Removes tasks that ended more than `retentionMs` ago. Answers how many. */
 export async function sweepEndedTasks(sql: Sql, retentionMs: number): Promise<number> {
-  return deleteOldTasks(sql, retentionMs, batch)
+  return untilLess(batch, () => deleteOldTasks(sql, retentionMs, batch))
+}
+
+/** Does a step again as long as it finds as much as it takes at once. Answers how many it found in all. */
+async function untilLess(limit: number, step: () => Promise<number>): Promise<number> {
+  let total = 0
+  for (;;) {
+    const found = await step()
+    total += found
+    if (found < limit) return total
+  }
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Database, openDatabase, type Sql, type Tx } from '../../src/db/connect.ts'
+import type { Database, Sql, Tx } from '../../src/db/connect.ts'
 import { type FeedEvent, readNewEvents } from '../../src/db/event-feed.ts'
 import { createDatabase } from '../support/postgres.ts'
 
@@ -12,7 +12,7 @@ let database: Database
 
 beforeAll(async () => {
   scratch = await createDatabase()
-  database = openDatabase(scratch.databaseUrl, { name: 'test', maxConnections: writers + 3 })
+  database = scratch.open({ name: 'test', maxConnections: writers + 3 })
 })
 
 afterAll(async () => {

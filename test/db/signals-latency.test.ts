@@ -5,7 +5,6 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { openDatabase } from '../../src/db/connect.ts'
 import { openSignals, type Signals } from '../../src/db/signals.ts'
 import { openLog } from '../../src/log.ts'
 import { packageRoot } from '../../src/package-root.ts'
@@ -25,7 +24,7 @@ test('another process hears within milliseconds, and all of 1,000 messages a sec
 async function openOnScratch(): Promise<{ databaseUrl: string; signals: Signals }> {
   const scratch = await createDatabase()
   const { databaseUrl } = scratch
-  const { sql, close } = openDatabase(databaseUrl, { name: 'test', maxConnections: 2 })
+  const { sql, close } = scratch.open({ name: 'test', maxConnections: 2 })
   const log = openLog('test', { base: 'silent', scopes: {} }).root
   const signals = await openSignals({ sql, listenUrl: databaseUrl, log })
   onTestFinished(async () => {

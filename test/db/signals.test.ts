@@ -15,7 +15,7 @@ let database: Database
 
 beforeAll(async () => {
   scratch = await createDatabase()
-  database = openDatabase(scratch.databaseUrl, { name: 'test', maxConnections: 3 })
+  database = scratch.open({ name: 'test', maxConnections: 3 })
 })
 
 afterAll(async () => {

@@ -125,6 +125,8 @@ describe('what admins can do', () => {
       seenAt: expect.any(String),
     })
     const running = workers.flatMap((worker) => worker['running'])
+    // One of them was elected to sweep.
+    expect(workers.filter((worker) => worker['sweeps'] === true)).toHaveLength(1)
     expect(running).toMatchObject([{ taskId, type: 'Count', name: 'long', accountId: client.account, epoch: 1 }])
     await verb(client, taskId, 'cancel')
     extra.kill('SIGTERM')

@@ -14,7 +14,8 @@ describeOnAllEngines('the engine', engineContract)
 describe('the engine on Postgres', () => {
   it('leaves nothing behind on its connections when bands are taken and left again and again', async () => {
     const ledger = await openLedger()
-    const engine = await openEngine({ redisUrl: undefined, databaseUrl: ledger.databaseUrl, prefix: 'test' }, silent)
+    const databaseDirectUrl = ledger.databaseUrl
+    const engine = await openEngine({ redisUrl: undefined, databaseDirectUrl, queuePrefix: 'test' }, silent)
     const warnings: Error[] = []
     const note = (warning: Error) => warnings.push(warning)
     process.on('warning', note)
@@ -40,7 +41,7 @@ describeWithRedis('an engine whose Redis refuses the password', () => {
     const host = server.redisUrl.replace('redis://', '')
     const suffix = scheme === 'redis+sentinel' ? '/m?sentinelPassword=hunter2' : ''
     const redisUrl = `${scheme}://:hunter2@${host}${suffix}`
-    const engine = await openEngine({ redisUrl, databaseUrl: '', prefix: 'test' }, root)
+    const engine = await openEngine({ redisUrl, databaseDirectUrl: '', queuePrefix: 'test' }, root)
     await until(async () => lines.some((line) => line.includes('redis is out of reach')) || undefined)
     await engine.close()
     expect(lines.join('\n')).toMatch(/WRONGPASS|sentinels are unreachable/)

@@ -39,7 +39,7 @@ describeWithRedis('an engine goes on with the replica', { timeout: 60_000 }, () 
 })
 
 async function expectToGoOn(redisUrl: string, prefix: string, failOver: () => Promise<void>): Promise<void> {
-  const engine = await openEngine({ redisUrl, databaseUrl: '', prefix }, silent)
+  const engine = await openEngine({ redisUrl, databaseDirectUrl: '', queuePrefix: prefix }, silent)
   const taken: string[] = []
   const consumer = await engine.consume('normal', 2, async ({ taskId }) => void taken.push(taskId))
   const job = (): Job => ({ taskId: randomUUID(), dispatch: 1, band: 'normal', rank: 1 })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
-import { type Database, openDatabase } from '../../src/db/connect.ts'
+import type { Database } from '../../src/db/connect.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { ask, connect, connectRefused, startNode } from '../support/socket-node.ts'
 
@@ -10,7 +10,7 @@ let database: Database
 
 beforeAll(async () => {
   scratch = await createDatabase()
-  database = openDatabase(scratch.databaseUrl, { name: 'test', maxConnections: 1 })
+  database = scratch.open({ name: 'test', maxConnections: 1 })
 })
 
 afterAll(async () => {

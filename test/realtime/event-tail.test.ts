@@ -16,7 +16,7 @@ let taskId: string
 
 beforeAll(async () => {
   scratch = await createDatabase()
-  database = openDatabase(scratch.databaseUrl, { name: 'test', maxConnections: 4 })
+  database = scratch.open({ name: 'test', maxConnections: 4 })
   taskId = randomUUID()
   await database.sql`INSERT INTO tasks (id, account_id, type, name, status, parameters)
     VALUES (${taskId}, ${randomUUID()}, 'Test', 'test', 'InProgress', '{}')`

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { appendEvent, type NewEvent } from '../../src/db/events.ts'
-import { type Database, openDatabase } from '../../src/db/connect.ts'
+import type { Database } from '../../src/db/connect.ts'
 import type { Signal } from '../../src/db/signal.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { type ApiNode, ask, connect, startNode } from '../support/socket-node.ts'
@@ -13,7 +13,7 @@ let database: Database
 
 beforeAll(async () => {
   scratch = await createDatabase()
-  database = openDatabase(scratch.databaseUrl, { name: 'test', maxConnections: 2 })
+  database = scratch.open({ name: 'test', maxConnections: 2 })
 })
 
 afterAll(async () => {

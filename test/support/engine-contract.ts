@@ -27,7 +27,7 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
     await place.close()
   })
 
-  const open = () => openEngine({ ...place, databaseUrl: ledger.databaseUrl }, silent)
+  const open = () => openEngine({ ...place, queuePrefix: place.prefix, databaseDirectUrl: ledger.databaseUrl }, silent)
 
   const job = (rank = 1, band: Job['band'] = 'normal'): Job => ({ taskId: randomUUID(), dispatch: 1, band, rank })
   const holds = async (one: Job) => (await engine.holds([one]))[0]

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { Redis } from 'ioredis'
 import { describe, inject } from 'vitest'
 import type { Sql } from '../../src/db/connect.ts'
+import { describeWithPooler } from './pooler.ts'
 import { startRedisCluster } from './redis-cluster.ts'
 import { startRedisSentinels } from './redis-sentinel.ts'
 
@@ -10,6 +11,8 @@ export type EnginePlace = {
   kind: 'redis' | 'postgres'
   redisUrl: string | undefined
   prefix: string
+  /** A PgBouncer in transaction mode stands before the ledger. */
+  pooled?: boolean
   /** Removes every job there is, as a flush of Redis does. */
   forget: (sql: Sql) => Promise<void>
   close: () => Promise<void>
@@ -34,12 +37,15 @@ const inRedis = { title: 'Redis', open: async () => onSharedRedis(inject('redisU
 const inCluster = { title: 'a Redis Cluster of six nodes', open: async () => onOwn(await startRedisCluster()) }
 const behindSentinels = { title: 'Redis behind Sentinels', open: async () => onOwn(await startRedisSentinels()) }
 
-/** Describes the same for queues in Postgres, in Redis and in a Redis Cluster. */
-export function describeOnEngines(title: string, suite: (open: () => Promise<EnginePlace>) => void): void {
+/** Describes the same for queues in Postgres, in Redis and in a cluster, and once more with the ledger behind PgBouncer. */
+export function describeOnEnginesAndPooler(title: string, suite: (open: () => Promise<EnginePlace>) => void): void {
   describePlaces([inPostgres, inRedis, inCluster], title, suite)
+  describeWithPooler(`${title}, with queues in Postgres and PgBouncer before the ledger`, () =>
+    suite(async () => ({ ...(await inPostgres.open()), pooled: true })),
+  )
 }
 
-/** The same, and for Redis behind Sentinels as well. */
+/** The same for queues in Postgres, in Redis, in a Redis Cluster and in Redis behind Sentinels. */
 export function describeOnAllEngines(title: string, suite: (open: () => Promise<EnginePlace>) => void): void {
   describePlaces([inPostgres, inRedis, inCluster, behindSentinels], title, suite)
 }

@@ -6,6 +6,7 @@ import type { TestProject } from 'vitest/node'
 import { isCephInstalled } from '../../scripts/stack/ceph-release.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { packageRoot } from '../../src/package-root.ts'
+import { startPgBouncer } from './pgbouncer.ts'
 import { startPostgresServer } from './postgres-server.ts'
 import { startRedisServer } from './redis-server.ts'
 import { offerS3Store } from './s3-offer.ts'
@@ -22,12 +23,14 @@ declare module 'vitest' {
     s3StoreUrl: string | undefined
     /** Whether this machine can start S3 stores of a test's own. */
     hasCeph: boolean
+    /** The same database through a PgBouncer in transaction mode; undefined when this machine has none. */
+    poolerUrl: string | undefined
   }
 }
 
 /**
- * Builds dist/ if it is stale, and starts what all test files share: one Postgres with a migrated template, one Redis, and
- * one S3 store as soon as somebody asks for it.
+ * Builds dist/ if it is stale, and starts what all test files share: one Postgres with a migrated template, one PgBouncer
+ * before it, one Redis, and one S3 store as soon as somebody asks for it.
  */
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   execFileSync(process.execPath, [join(packageRoot(), 'scripts', 'prepare.mjs')], { stdio: 'inherit' })
@@ -36,6 +39,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   const templateName = await createTemplate(postgresUrl)
   const redis = process.env['REDIS_URL'] ? undefined : await startRedisServer().catch(() => undefined)
   const redisUrl = process.env['REDIS_URL'] || redis?.redisUrl
+  const pooler = await startPgBouncer(postgresUrl)
+  project.provide('poolerUrl', pooler?.through(postgresUrl))
   project.provide('postgresUrl', postgresUrl)
   project.provide('templateName', templateName)
   project.provide('redisUrl', redisUrl)
@@ -46,6 +51,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   return async () => {
     await s3.close()
     await redis?.stop()
+    await pooler?.stop()
     if (server === undefined) await dropTemplate(postgresUrl, templateName)
     await server?.stop()
     if (redisUrl === undefined)
@@ -55,6 +61,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
       if (s3.url === undefined) reportMissing('S3', `there is no S3 store. ${advice} Or name a store by S3_TEST_*.`)
       else reportMissing('BROKEN S3 STORE', `there is no Ceph to break. ${advice}`)
     }
+    if (pooler === undefined) reportMissing('PGBOUNCER', 'there is no PgBouncer. Put pgbouncer on the PATH.')
   }
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type Band, bands } from '../../src/contract/task.ts'
 import { admitBand, type Delivery, ensureBands } from '../../src/db/admission.ts'
 import { type Claim, type ClaimedTask, claimTasks } from '../../src/db/claims.ts'
-import { openDatabase, type Sql, transact } from '../../src/db/connect.ts'
+import { type Sql, transact } from '../../src/db/connect.ts'
 import { insertTasks } from '../../src/db/tasks.ts'
 import { noteWorker } from '../../src/db/workers.ts'
 import { openLog } from '../../src/log.ts'
@@ -12,6 +12,7 @@ type AddedTask = { accountId?: string; type?: string; priority?: number; paramet
 
 export type Ledger = {
   sql: Sql
+  /** Leads to Postgres itself. */
   databaseUrl: string
   /** Adds a task that waits for a worker; answers its id. Its account is its own unless one is given. */
   addTask: (task?: AddedTask) => Promise<string>
@@ -33,7 +34,7 @@ export const silent = openLog('test', { base: 'silent', scopes: {} }).root
 /** A ledger of the test's own, without any process on it. As far as it knows, a worker serves the type `Test`. */
 export async function openLedger(): Promise<Ledger> {
   const database = await createDatabase()
-  const { sql, close } = openDatabase(database.databaseUrl, { name: 'test', maxConnections: 8 })
+  const { sql, close } = database.open({ name: 'test', maxConnections: 8 })
   await ensureBands(sql, bands)
   await noteWorker(sql, { id: 'w', bands: [...bands], concurrency: 1, types: ['Test'], offers: {} })
   const addTasks = (count: number, task: AddedTask = {}) => add(sql, count, task)

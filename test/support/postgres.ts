@@ -1,20 +1,42 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { inject } from 'vitest'
+import { type Database, openDatabase } from '../../src/db/connect.ts'
 import { poll } from '../../src/launch/poll.ts'
 
 export type TestDatabase = {
+  /** Leads to Postgres itself. */
   databaseUrl: string
+  /** What processes on it are told. */
+  env: { DATABASE_URL: string; DATABASE_DIRECT_URL?: string }
+  /** Opens a pool as such a process does. The test must close it. */
+  open: (options: { name: string; maxConnections: number }) => Database
   /** Removes the database. Fails when somebody is still connected to it 5 s later: a pool was not closed. */
   drop: () => Promise<void>
 }
 
-/** A database of its own with all migrations applied, cloned from the run's template. */
-export async function createDatabase(): Promise<TestDatabase> {
+/**
+ * A database of its own with all migrations applied, cloned from the run's template. `pooled` puts a PgBouncer in
+ * transaction mode before it, and so does `npm run test:pooled` before every one.
+ */
+export async function createDatabase({ pooled = process.env['TEST_POOLED'] === 'true' } = {}): Promise<TestDatabase> {
   const name = `longshore_test_${randomBytes(8).toString('hex')}`
   await asAdmin((sql) => sql`CREATE DATABASE ${sql(name)} TEMPLATE ${sql(inject('templateName'))}`)
   const databaseUrl = Object.assign(new URL(inject('postgresUrl')), { pathname: `/${name}` }).href
-  return { databaseUrl, drop: () => dropDatabase(name) }
+  const pooledUrl = pooled ? behindPooler(databaseUrl) : undefined
+  return {
+    databaseUrl,
+    env: pooledUrl ? { DATABASE_URL: pooledUrl, DATABASE_DIRECT_URL: databaseUrl } : { DATABASE_URL: databaseUrl },
+    open: (options) => openDatabase(pooledUrl ?? databaseUrl, { ...options, preparesStatements: !pooledUrl }),
+    drop: () => dropDatabase(name),
+  }
+}
+
+function behindPooler(databaseUrl: string): string {
+  const poolerUrl = inject('poolerUrl')
+  if (poolerUrl === undefined) throw new Error('there is no PgBouncer: use describeWithPooler')
+  const { hostname, port } = new URL(poolerUrl)
+  return Object.assign(new URL(databaseUrl), { hostname, port }).href
 }
 
 async function dropDatabase(name: string): Promise<void> {

@@ -22,12 +22,15 @@ export type Stage = {
   close: () => Promise<void>
 }
 
+export type StageOptions = Omit<SystemOptions, 'databaseUrl'> & { pooled?: boolean | undefined }
+
 const defaultPoolId = '550e8400-e29b-41d4-a716-446655440000'
 
-export async function openStage(options: Omit<SystemOptions, 'databaseUrl'> = {}): Promise<Stage> {
-  const database = await createDatabase()
+/** `pooled`: its processes reach the ledger through a PgBouncer in transaction mode. */
+export async function openStage({ pooled, ...options }: StageOptions = {}): Promise<Stage> {
+  const database = await createDatabase(pooled === undefined ? {} : { pooled })
   const { databaseUrl } = database
-  const system = await startSystem({ databaseUrl, ...options })
+  const system = await startSystem({ databaseUrl, ...options, env: { ...database.env, ...options.env } })
   const { sql, close } = openDatabase(databaseUrl, { name: 'test', maxConnections: 2 })
   const poolPath = join(system.dataDir, 'pools', defaultPoolId)
   const poolFiles = () => filesBelow(poolPath)

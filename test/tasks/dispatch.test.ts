@@ -10,8 +10,8 @@ describe('delivering tasks', () => {
 
   beforeAll(async () => {
     ledger = await openLedger()
-    const { databaseUrl } = ledger
-    engine = await openEngine({ redisUrl: undefined, databaseUrl, prefix: 'test' }, silent)
+    const databaseDirectUrl = ledger.databaseUrl
+    engine = await openEngine({ redisUrl: undefined, databaseDirectUrl, queuePrefix: 'test' }, silent)
   })
   afterAll(async () => {
     await engine.close()

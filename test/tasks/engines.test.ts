@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { TestClient } from '../support/client.ts'
-import { describeOnEngines, type EnginePlace } from '../support/engine-places.ts'
+import { describeOnEnginesAndPooler, type EnginePlace } from '../support/engine-places.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
 import { createTask, listIn, showTask, untilStatus, untilTask, verb, withTestTypes } from '../support/tasks.ts'
 
-describeOnEngines('tasks', (openPlace) => {
+describeOnEnginesAndPooler('tasks', (openPlace) => {
   let place: EnginePlace
   let stage: Stage
   let client: TestClient
@@ -13,7 +13,7 @@ describeOnEngines('tasks', (openPlace) => {
   beforeAll(async () => {
     place = await openPlace()
     const env = { ...withTestTypes, QUEUE_PREFIX: place.prefix }
-    stage = await openStage({ redisUrl: place.redisUrl, workers: 2, env })
+    stage = await openStage({ redisUrl: place.redisUrl, pooled: place.pooled, workers: 2, env })
     client = await stage.client()
   })
   afterAll(async () => {

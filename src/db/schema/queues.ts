@@ -48,3 +48,10 @@ export const workers = pgTable('workers', {
   startedAt: moment('started_at').notNull().defaultNow(),
   seenAt: moment('seen_at').notNull().defaultNow(),
 })
+
+/** What one process at a time may do: `holder` does it until `until`. A lease and not a lock, since a frozen process lets go of no lock. */
+export const elections = pgTable('elections', {
+  office: text('office').primaryKey(),
+  holder: text('holder'),
+  until: moment('until').notNull(),
+})
