@@ -69,8 +69,8 @@ describe('an archive', () => {
     const first = await storedFile(stage, client, Buffer.from('the same bytes in all of them'), 'entry')
     const fileIds = Array.from({ length: manyEntries }, () => randomUUID())
     await stage.sql`
-      insert into files (id, account_id, object_id, name, content_type)
-      select made.id, files.account_id, object_id, 'entries/' || made.number, content_type
+      insert into files (id, account_id, object_id, name, content_type, size_bytes)
+      select made.id, files.account_id, object_id, 'entries/' || made.number, content_type, size_bytes
       from files, unnest(${fileIds}::uuid[]) with ordinality as made (id, number) where files.id = ${first}`
     // The names and places of so many files take most of it.
     const packed = await runWithinBounds('FileCompress', { fileIds }, 220e6)

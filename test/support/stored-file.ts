@@ -24,7 +24,7 @@ export async function storedFile(
       insert into objects (id, pool_id, key, size_bytes, sha256)
       values (${objectId}, ${defaultPoolId}, ${key}, ${bytes.length}, ${sha256})
     )
-    insert into files (id, account_id, object_id, name, content_type)
-    values (${fileId}, ${client.account}, ${objectId}, ${name}, 'application/octet-stream')`
+    insert into files (id, account_id, object_id, name, content_type, size_bytes)
+    values (${fileId}, ${client.account}, ${objectId}, ${name}, 'application/octet-stream', ${bytes.length})`
   return fileId
 }
