@@ -131,8 +131,7 @@ describe('files in lists, changed, deleted and brought back', () => {
     expect((await client.download(second)).equals(bytes)).toBe(true)
     await remove(second, '?permanent=true')
     await stage.sql`update objects set orphaned_at = now() - interval '2 hours' where id = ${String(object?.id)} and orphaned_at is not null`
-    const worker = await stage.system.startWorker()
+    await stage.system.changeWorkers()
     await until(async () => ((await stage.poolFiles()).includes(String(object?.key)) ? undefined : true))
-    worker.kill('SIGTERM')
   })
 })

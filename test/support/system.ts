@@ -24,6 +24,8 @@ export type TestSystem = {
   /** Starts one more process on the same ledger, data and settings. A port names where the API shall listen. */
   startApi: (port?: number) => Promise<{ url: string; process: TestProcess }>
   startWorker: () => Promise<TestProcess>
+  /** Ends every worker and starts one, which is elected and has every sweep run at once, whatever was swept before. */
+  changeWorkers: () => Promise<void>
   /** Ends every process and removes the data folder. */
   stop: () => Promise<void>
 }
@@ -63,6 +65,12 @@ export async function startSystem({
       system.workers.push(worker)
       await worker.waitForLog((line) => line['msg'] === 'working', 60_000)
       return worker
+    },
+    changeWorkers: async () => {
+      const former = system.workers.splice(0)
+      await system.startWorker()
+      for (const one of former) one.kill('SIGTERM')
+      await Promise.all(former.map((one) => one.exited))
     },
     stop: async () => {
       const all = [...system.apis, ...system.workers]
