@@ -141,7 +141,7 @@ describe('StorageMigration', { timeout: 60_000 }, () => {
     [{ sourcePoolId, targetPoolId: sourcePoolId }, 'parameters.targetPoolId'],
     [{ sourcePoolId, targetPoolId: randomUUID(), concurrency: 0 }, 'parameters.concurrency'],
     [{ sourcePoolId, targetPoolId: randomUUID(), filter: { contentType: 'image' } }, 'parameters.filter.contentType'],
-    [{ sourcePoolId, targetPoolId: randomUUID(), filter: { colour: 'x' } }, 'parameters.filter.tag'],
+    [{ sourcePoolId, targetPoolId: randomUUID(), filter: { colour: 'x' } }, 'parameters.filter.colour'],
   ])('is refused at once with %j', async (parameters, field) => {
     const client = await stage.client()
     const { status, body } = await client.call('POST', '/api/tasks', { body: { type: 'StorageMigration', parameters } })
