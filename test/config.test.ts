@@ -20,6 +20,7 @@ function problemsOf(env: Record<string, string | undefined>): readonly string[] 
 describe('the settings', () => {
   it('have defaults for everything but the database and the secret', () => {
     expect(loadConfig(needed)).toEqual({
+      archives: { limits: { mostBytes: 128 * 2 ** 30, mostEntries: 100_000, mostRatio: 200 } },
       port: 8080,
       host: '127.0.0.1',
       dataDir: resolve('.longshore'),

@@ -110,7 +110,7 @@ function survivesPostgres(redisUrl: () => string | undefined): void {
     await until(async () => answers.length > 5 || undefined)
     await postgres.kill9()
     const answeredBefore = answers.length
-    await until(async () => answers.length > answeredBefore + 50 || undefined)
+    await until(async () => answers.length > answeredBefore + 20 || undefined)
     await postgres.start()
     await sending
     expect(answers.some(({ status }) => status === 503)).toBe(true)
