@@ -48,7 +48,7 @@ async function expectSurvival(redis: TestRedisServer | undefined): Promise<void>
   )
   expect(await destruction).toBeGreaterThan(3)
   for (const { taskId, account, bytes } of uploads.flat()) {
-    await untilCompleted(stage.sql, taskId)
+    await untilCompleted(stage.sql, taskId, 30_000)
     await expectFile(stage, await clientOf(urls[0] ?? '', account), taskId, bytes)
   }
   await expectNothingLeft(stage)
@@ -59,11 +59,11 @@ async function expectSurvival(redis: TestRedisServer | undefined): Promise<void>
 
 type Destruction = { random: () => number; endsAt: number; redis: TestRedisServer | undefined }
 
-/** Kills API processes and workers and starts them again, and flushes Redis. Answers how many it killed. */
+/** Kills API processes and workers, at least two of each, starts them again, and flushes Redis. Answers how many it killed. */
 async function destroy({ system }: Stage, { random, endsAt, redis }: Destruction): Promise<number> {
   const killOneByOne = async (alive: TestProcess[], startAgain: (url: string) => Promise<TestProcess>) => {
     let kills = 0
-    while (Date.now() < endsAt) {
+    while (Date.now() < endsAt || kills < 2) {
       await delay(random() * 1000)
       if (random() < 0.4) await redis?.flush()
       const index = Math.floor(random() * alive.length)

@@ -40,7 +40,7 @@ function survivesPostgres(redisUrl: () => string | undefined): void {
     await postgres.stop()
   })
 
-  it('goes on by itself after Postgres was killed during uploads and finishings', { timeout: 60_000 }, async () => {
+  it('goes on by itself after Postgres was killed during uploads and finishings', { timeout: 90_000 }, async () => {
     const running = randomBytes(3_000_000)
     const finishing = patternOf(96 * 1024 * 1024)
     const owner = await clientOf(client.url)
@@ -79,7 +79,7 @@ function survivesPostgres(redisUrl: () => string | undefined): void {
     await expectOneFile({ sql, system }, client, taskId, running)
     // The crash may have forgotten a lease whose holder still wrote, so the file was finished by a copy.
     expect(await sql`select tainted from uploads where task_id = ${taskId}`).toEqual([{ tainted: true }])
-    await untilCompleted(sql, finishingId)
+    await untilCompleted(sql, finishingId, 30_000)
     await expectOneFile({ sql, system }, owner, finishingId, finishing)
 
     for (const [index, id] of [taskId, finishingId].entries()) {
@@ -89,7 +89,7 @@ function survivesPostgres(redisUrl: () => string | undefined): void {
     for (const one of [...system.apis, ...system.workers]) expect(() => process.kill(one.pid, 0)).not.toThrow()
   })
 
-  it('says that the database is away for as long as it is, and never anything worse', { timeout: 60_000 }, async () => {
+  it('says that the database is away for as long as it is, and never anything worse', { timeout: 90_000 }, async () => {
     const bytes = randomBytes(3_000_000)
     const taskId = await begin(client, bytes, 20_000)
     const waiting = [...chunksOf(bytes, 20_000).entries()]

@@ -58,7 +58,8 @@ describe('the name of a file', () => {
     const below = join(stage.system.dataDir, 'pools')
     const entries = await readdir(stage.system.dataDir, { recursive: true })
     expect(entries.length).toBeGreaterThan(names.length)
-    const ours = /^(pools|objects|\.uploads|[0-9a-f]{2}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d+)?)$/
+    const ours =
+      /^(pools|scratch|objects|\.uploads|\.outputs|[0-9a-f]{2}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-\d+)?)$/
     const strange = entries.flatMap((path) => path.split('/')).filter((segment) => !ours.test(segment))
     expect(strange).toEqual([])
     expect(await readdir(below)).toHaveLength(1)
