@@ -9,14 +9,8 @@ import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
 import { sweepSecrets } from '../src/tasks/secrets.ts'
 import { sweepSchedules } from '../src/tasks/ticks.ts'
-import {
-  sweepDeadlines,
-  sweepEndedTasks,
-  sweepLeases,
-  sweepLostDeliveries,
-  sweepRings,
-  sweepWipedEngine,
-} from '../src/tasks/sweep.ts'
+import { LostDeliveries } from '../src/tasks/lost-deliveries.ts'
+import { sweepDeadlines, sweepEndedTasks, sweepLeases, sweepRings } from '../src/tasks/sweep.ts'
 import type { ClearDeps } from '../src/uploads/clear.ts'
 import { sweepLeftoverSinks, sweepStaleUploads, sweepUnknownStaging } from '../src/uploads/sweep.ts'
 import { type Election, standEveryMs } from './election.ts'
@@ -77,13 +71,14 @@ function taskSweeps(
   { retentionMs, auditRetentionMs }: { retentionMs: number; auditRetentionMs: number },
 ): Chore[] {
   const { sql, engine, dispatcher } = deps
+  const lost = new LostDeliveries(sql, engine)
   const thenAdmit = async (readied: Promise<number>): Promise<number> => {
     const count = await readied
     dispatcher.admit()
     return count
   }
   const refill = async (): Promise<number> => {
-    const count = await sweepWipedEngine(sql, engine)
+    const count = await lost.sweepIfWiped()
     if (count > 0) dispatcher.admit()
     return count
   }
@@ -91,7 +86,7 @@ function taskSweeps(
     // After an outage of the ledger nobody's lease could be renewed: give everybody the time of one lease to do so.
     { name: 'leases', everyMs: 500, restAfterFailureMs: leaseMs, run: () => thenAdmit(sweepLeases(sql)) },
     { name: 'wiped engine', everyMs: 400, run: refill },
-    { name: 'lost deliveries', everyMs: 1000, run: () => thenAdmit(sweepLostDeliveries(sql, engine)) },
+    { name: 'lost deliveries', everyMs: 1000, run: () => thenAdmit(lost.sweep()) },
     { name: 'deadlines', everyMs: 1000, run: () => sweepDeadlines(deps) },
     { name: 'secrets', everyMs: 60_000, run: () => sweepSecrets(sql) },
     { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },

@@ -14,10 +14,13 @@ import { causeOf, openRedis } from './redis.ts'
 /** What a job carries: the ledger has the rest. */
 export type Payload = { taskId: string; dispatch: number }
 
+/** A BullMQ Job that is waiting or taken. `processedOn` is when it was taken, by the clock of who took it. */
+export type KeptJob = { processedOn?: number | null | undefined }
+
 /** A BullMQ Queue, as far as it is used here. */
 export type JobQueue = {
   addBulk: (jobs: { name: string; data: Payload; opts: { jobId: string; priority: number } }[]) => Promise<unknown>
-  getJob: (id: string) => Promise<unknown>
+  getJob: (id: string) => Promise<KeptJob | undefined>
   getJobCounts: (...states: ('waiting' | 'prioritized' | 'active')[]) => Promise<Record<string, number>>
   on: (event: 'error', listener: (error: Error) => void) => unknown
   close: () => Promise<void>

@@ -1,9 +1,19 @@
 import { type Band, bands } from '../contract/task.ts'
 import type { Log } from '../log.ts'
-import { connectEngine, type EngineConnection, type EngineSettings, type JobQueue, type Payload } from './connection.ts'
+import {
+  connectEngine,
+  type EngineConnection,
+  type EngineSettings,
+  type JobQueue,
+  type KeptJob,
+  type Payload,
+} from './connection.ts'
 
 /** One delivery of a task to its band's queue. `rank` orders the queue, the smallest first: 1 to 2,097,151. */
 export type Job = { taskId: string; dispatch: number; band: Band; rank: number }
+
+/** Where a delivery is: not taken yet, with a consumer that has not said that it is done, or neither. */
+export type Whereabouts = 'waiting' | 'taken' | 'gone'
 
 export type JobHandler = (job: { taskId: string; dispatch: number }) => Promise<void>
 
@@ -11,8 +21,7 @@ export type Engine = {
   kind: 'redis' | 'postgres'
   /** Hands jobs to their queues. A job that is there already is left as it is. May take as long as the engine is away. */
   add: (jobs: readonly Job[]) => Promise<void>
-  /** For each job whether the engine still holds it, waiting or at a worker. */
-  holds: (jobs: readonly Job[]) => Promise<boolean[]>
+  find: (jobs: readonly Job[]) => Promise<Whereabouts[]>
   /** Jobs per band that wait or run. */
   counts: () => Promise<Record<Band, { waiting: number; active: number }>>
   /** Starts to take a band's jobs, up to `concurrency` at once. The handler must not throw. */
@@ -42,7 +51,7 @@ export async function openEngine(settings: EngineSettings, log: Log): Promise<En
   return {
     kind: connection.kind,
     add: (jobs) => addJobs(jobs, queueOf),
-    holds: (jobs) => Promise.all(jobs.map(async (job) => (await queueOf(job.band).getJob(jobId(job))) !== undefined)),
+    find: (jobs) => Promise.all(jobs.map(async (job) => whereabouts(await queueOf(job.band).getJob(jobId(job))))),
     counts: async () => {
       const [high, normal, low] = await Promise.all([
         countBand(queueOf('high')),
@@ -69,6 +78,11 @@ function openQueue(band: Band, prefix: string, connection: EngineConnection, log
 // A job id must not be an integer nor contain a colon.
 function jobId({ taskId, dispatch }: Payload): string {
   return `${taskId}-${dispatch}`
+}
+
+function whereabouts(job: KeptJob | undefined): Whereabouts {
+  if (job === undefined) return 'gone'
+  return job.processedOn === undefined || job.processedOn === null ? 'waiting' : 'taken'
 }
 
 async function addJobs(jobs: readonly Job[], queueOf: (band: Band) => JobQueue): Promise<void> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
-import { sweepLostDeliveries } from '../../src/tasks/sweep.ts'
+import { LostDeliveries } from '../../src/tasks/lost-deliveries.ts'
 import type { EnginePlace } from './engine-places.ts'
 import { type Ledger, openLedger, silent } from './ledger.ts'
 import { until } from './system.ts'
@@ -30,7 +30,8 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
   const open = () => openEngine({ ...place, queuePrefix: place.prefix, databaseDirectUrl: ledger.databaseUrl }, silent)
 
   const job = (rank = 1, band: Job['band'] = 'normal'): Job => ({ taskId: randomUUID(), dispatch: 1, band, rank })
-  const holds = async (one: Job) => (await engine.holds([one]))[0]
+  const find = async (one: Job) => (await engine.find([one]))[0]
+  const isGone = async (one: Job) => (await find(one)) === 'gone'
 
   /** Takes a band's jobs and writes down their ids; each is in hand until `release`. */
   async function take(band: Job['band'], options: { by?: Engine; hold?: boolean } = {}) {
@@ -60,9 +61,9 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
   it('holds what it was given until it is done, and counts it by band', async () => {
     const [high, low] = [job(1, 'high'), job(2, 'low')]
     await engine.add([high, low])
-    expect(await holds(high)).toBe(true)
-    expect(await holds({ ...high, dispatch: 2 })).toBe(false)
-    expect(await holds({ ...high, band: 'low' })).toBe(false)
+    expect(await find(high)).toBe('waiting')
+    expect(await find({ ...high, dispatch: 2 })).toBe('gone')
+    expect(await find({ ...high, band: 'low' })).toBe('gone')
     expect(await engine.counts()).toEqual({
       high: { waiting: 1, active: 0 },
       normal: { waiting: 0, active: 0 },
@@ -70,10 +71,10 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
     })
     const { taken, release } = await take('high', { hold: true })
     await until(async () => (taken.length === 1 ? true : undefined))
-    expect(await holds(high)).toBe(true)
+    expect(await find(high)).toBe('taken')
     expect((await engine.counts()).high).toEqual({ waiting: 0, active: 1 })
     release()
-    await until(async () => ((await holds(high)) ? undefined : true))
+    await until(async () => (await isGone(high)) || undefined)
     expect(taken).toEqual([`${high.taskId}-1`])
     const others = await take('low')
     await until(async () => (others.taken.length === 1 ? true : undefined))
@@ -94,7 +95,7 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
     await engine.add([{ ...one, dispatch: 2 }])
     const { taken } = await take('normal')
     await until(async () => (taken.length === 2 ? true : undefined))
-    await until(async () => ((await holds({ ...one, dispatch: 2 })) ? undefined : true))
+    await until(async () => (await isGone({ ...one, dispatch: 2 })) || undefined)
     expect(taken).toEqual([`${one.taskId}-1`, `${one.taskId}-2`])
   })
 
@@ -102,7 +103,7 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
     const one = job()
     const { taken } = await take('normal')
     await engine.add([one])
-    await until(async () => (taken.length === 1 && !(await holds(one)) ? true : undefined))
+    await until(async () => (taken.length === 1 && (await isGone(one))) || undefined)
     await engine.add([one])
     await until(async () => (taken.length === 2 ? true : undefined))
     expect(taken[1]).toBe(taken[0])
@@ -129,23 +130,47 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
   })
 
   it('may forget everything: what was not claimed is given to it again under a new number', async () => {
+    const lost = new LostDeliveries(ledger.sql, engine)
     const taskId = await ledger.addTask()
     const deliveries = await ledger.admit()
     await engine.add(deliveries)
     const backdate = () => ledger.sql`update tasks set admitted_at = now() - interval '3 seconds' where id = ${taskId}`
     await backdate()
     // It still waits its turn, which is no loss.
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
+    expect(await lost.sweep()).toBe(0)
     await place.forget(ledger.sql)
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(1)
+    expect(await lost.sweep()).toBe(1)
     expect(await ledger.task(taskId)).toMatchObject({ dispatch: 1, admittedAt: null, runnable: true })
     const again = await ledger.admit()
     expect(again).toEqual([{ taskId, dispatch: 1, band: 'normal', rank: expect.any(Number) }])
     await engine.add(again)
     await backdate()
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
+    expect(await lost.sweep()).toBe(0)
     const { taken } = await take('normal')
     await until(async () => (taken.length === 1 ? true : undefined))
     expect(taken).toEqual([`${taskId}-1`])
+  })
+
+  it('may give a task to somebody who is lost: what was taken and not claimed is given again', async () => {
+    let nowMs = 0
+    const lost = new LostDeliveries(ledger.sql, engine, () => nowMs)
+    await ledger.sql`update tasks set lease_expires_at = now() + interval '1 hour', status = 'InProgress'`
+    const [taskId = '', waiting = ''] = await ledger.addTasks(2)
+    await engine.add(await ledger.admit())
+    await ledger.sql`update tasks set admitted_at = now() - interval '3 seconds' where id in (${taskId}, ${waiting})`
+    const { taken, release } = await take('normal', { hold: true })
+    await until(async () => taken.length === 1 || undefined)
+    const [first] = taken
+    const [holding, other] = first === `${taskId}-0` ? [taskId, waiting] : [waiting, taskId]
+    expect(await lost.sweep()).toBe(0)
+    nowMs += 1999
+    expect(await lost.sweep()).toBe(0)
+    nowMs += 1
+    expect(await lost.sweep()).toBe(1)
+    expect(await ledger.task(holding)).toMatchObject({ dispatch: 1, admittedAt: null })
+    expect(await ledger.task(other)).toMatchObject({ dispatch: 0 })
+    await engine.add(await ledger.admit())
+    release()
+    await until(async () => taken.includes(`${holding}-1`) || undefined)
   })
 }

@@ -1,17 +1,20 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
 import { createDispatcher, type Dispatcher } from '../../src/tasks/dispatch.ts'
-import { sweepLeases, sweepLostDeliveries, sweepWipedEngine } from '../../src/tasks/sweep.ts'
+import { LostDeliveries } from '../../src/tasks/lost-deliveries.ts'
+import { sweepLeases } from '../../src/tasks/sweep.ts'
 import { type Ledger, openLedger, silent } from '../support/ledger.ts'
 
 describe('delivering tasks', () => {
   let ledger: Ledger
   let engine: Engine
+  let lost: LostDeliveries
 
   beforeAll(async () => {
     ledger = await openLedger()
     const databaseDirectUrl = ledger.databaseUrl
     engine = await openEngine({ redisUrl: undefined, databaseDirectUrl, queuePrefix: 'test' }, silent)
+    lost = new LostDeliveries(ledger.sql, engine)
   })
   afterAll(async () => {
     await engine.close()
@@ -19,7 +22,7 @@ describe('delivering tasks', () => {
   })
 
   const job = (taskId: string, dispatch = 0): Job => ({ taskId, dispatch, band: 'normal', rank: 1 })
-  const holds = async (one: Job) => (await engine.holds([one]))[0]
+  const find = async (one: Job) => (await engine.find([one]))[0]
   const dispatcherOn = (one: Engine): Dispatcher => createDispatcher({ sql: ledger.sql, engine: one, log: silent })
 
   async function age(taskId: string): Promise<void> {
@@ -48,7 +51,7 @@ describe('delivering tasks', () => {
     await claimAdmitted(ids)
     await round()
     expect((await engine.counts()).normal).toEqual({ waiting: 700, active: 0 })
-    expect(await engine.holds(ids.map((id) => job(id)))).toEqual(ids.map(() => true))
+    expect(await engine.find(ids.map((id) => job(id)))).toEqual(ids.map(() => 'waiting'))
     expect(await ledger.sql`select 1 from tasks where runnable and admitted_at is null`).toEqual([])
     await claimAdmitted(ids)
   })
@@ -59,7 +62,7 @@ describe('delivering tasks', () => {
     const taskId = await ledger.addTask()
     dispatcher.admit()
     await dispatcher.idle()
-    expect(await holds(job(taskId))).toBe(true)
+    expect(await find(job(taskId))).toBe('waiting')
   })
 
   it('loses nothing when the engine does not take it', async () => {
@@ -69,14 +72,14 @@ describe('delivering tasks', () => {
     await failing.idle()
     // Admitted, as far as the ledger knows, but nowhere.
     expect((await ledger.task(taskId))['admittedAt']).toBeInstanceOf(Date)
-    expect(await holds(job(taskId))).toBe(false)
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
+    expect(await find(job(taskId))).toBe('gone')
+    expect(await lost.sweep()).toBe(0)
     await age(taskId)
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(1)
+    expect(await lost.sweep()).toBe(1)
     const working = dispatcherOn(engine)
     working.admit()
     await working.idle()
-    expect(await holds(job(taskId, 1))).toBe(true)
+    expect(await find(job(taskId, 1))).toBe('waiting')
   })
 
   it('notices that the engine was wiped before it looks up every delivery', async () => {
@@ -86,14 +89,14 @@ describe('delivering tasks', () => {
     const waitedFor = (time: string) =>
       ledger.sql`update tasks set admitted_at = now() - ${time}::interval where id = any(${ids})`
     await waitedFor('0.5 seconds')
-    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(0)
+    expect(await lost.sweepIfWiped()).toBe(0)
     await waitedFor('1.5 seconds')
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
-    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(40)
+    expect(await lost.sweep()).toBe(0)
+    expect(await lost.sweepIfWiped()).toBe(40)
     const again = await ledger.admit()
     await engine.add(again)
     await waitedFor('1.5 seconds')
-    expect(await sweepWipedEngine(ledger.sql, engine)).toBe(0)
+    expect(await lost.sweepIfWiped()).toBe(0)
     await claimAdmitted(ids)
   })
 
@@ -101,7 +104,7 @@ describe('delivering tasks', () => {
     const taskId = await ledger.addTask()
     await age(taskId)
     expect(await ledger.claim(taskId, 0)).toMatchObject({ epoch: 1 })
-    expect(await sweepLostDeliveries(ledger.sql, engine)).toBe(0)
+    expect(await lost.sweep()).toBe(0)
     expect(await ledger.task(taskId)).toMatchObject({ dispatch: 0, status: 'InProgress' })
   })
 
