@@ -3,6 +3,7 @@ import { isDatabaseUnavailable, type Query, type Sql, transact } from '../src/db
 import { appendEvent } from '../src/db/events.ts'
 import type { Signals } from '../src/db/signals.ts'
 import { AppError } from '../src/errors.ts'
+import type { Pools } from '../src/files/pools.ts'
 import type { Log } from '../src/log.ts'
 import { type Job, type JobOutcome, Permanent, type Registry, StopReason } from '../src/tasks/define-job.ts'
 import { cancelDependents, releaseWaiting } from '../src/tasks/end.ts'
@@ -14,6 +15,7 @@ export type SettleDeps = {
   sql: Sql
   signals: Pick<Signals, 'send'>
   registry: Registry
+  pools: Pick<Pools, 'outageOf'>
   /** Asks for waiting tasks to be delivered. */
   admit: () => void
   rates: BandRates
@@ -25,6 +27,8 @@ type Completion = Claim & { results: Record<string, unknown> }
 
 /** How long a run rests that lost the ledger; it was not its fault, so the attempt does not count. */
 const ledgerRestMs = 1000
+/** The same for a pool that is away: the longer it is, the longer, but somebody waits for it to come back. */
+const poolRestMs = { least: 1000, most: 60_000 }
 const maxResultsBytes = 256 * 1024
 
 /** Writes what became of runs. What only says "completed" is committed in groups; everything else by itself. */
@@ -67,6 +71,8 @@ export class Settler {
     } else if (isDatabaseUnavailable(error)) {
       log.warn({ err: error, ...claim }, 'a run lost the ledger and will be tried again')
       await this.#release(claim, { kind: 'again', delayMs: ledgerRestMs, countsAttempt: false })
+    } else if (await this.#waitForPool(claim, error)) {
+      // It rests.
     } else if (isFinal(error) || task.attempts >= job.maxAttempts) {
       log.warn({ err: error, ...claim, attempts: task.attempts }, 'a task failed for good')
       await this.#fail(job, task, error)
@@ -76,6 +82,18 @@ export class Settler {
     }
     this.#announce(task.id)
     this.#deps.admit()
+  }
+
+  /** Puts a task back whose pool cannot be used, which is not its fault. False when it failed of something else. */
+  async #waitForPool(claim: Claim, error: unknown): Promise<boolean> {
+    const outage = await this.#deps.pools.outageOf(error)
+    if (!outage) return false
+    const restMs = Math.min(poolRestMs.most, Math.max(poolRestMs.least, outage.lastsMs))
+    const delayMs = restMs * (0.75 + Math.random() / 4)
+    const facts = { err: error, ...claim, poolId: outage.poolId, delayMs }
+    this.#deps.log.warn(facts, 'a run could not use its pool and waits for it')
+    await transact(this.#deps.sql, (query) => putBack(query, claim, { delayMs, countsAttempt: false }))
+    return true
   }
 
   async #releaseStopped(claim: Claim, { why }: StopReason): Promise<boolean> {
@@ -136,11 +154,7 @@ export class Settler {
     const { id: taskId, epoch, name, type, attempts } = task
     const released = await transact(sql, async (query) => {
       const claim: Claim = { taskId, epoch }
-      if (!(await releaseTask(query, claim, { kind: 'again', delayMs, countsAttempt: true }))) {
-        // Paused or stopped as it failed: a claim that was kept would hold up whoever resumes it.
-        await releaseTask(query, claim, { kind: 'dropped' })
-        return false
-      }
+      if (!(await putBack(query, claim, { delayMs, countsAttempt: true }))) return false
       const retriedAt = new Date().toISOString()
       const { errorMessage } = describeFailure(error)
       await appendEvent(query, {
@@ -159,6 +173,18 @@ export class Settler {
     this.#deps.signals.send({ kind: 'events' })
     this.#deps.signals.send({ kind: 'task', taskId })
   }
+}
+
+/** False when there is nothing to be put back. */
+async function putBack(
+  query: Query,
+  claim: Claim,
+  rest: { delayMs: number; countsAttempt: boolean },
+): Promise<boolean> {
+  if (await releaseTask(query, claim, { kind: 'again', ...rest })) return true
+  // Paused or stopped as it failed: a claim that was kept would hold up whoever resumes it.
+  await releaseTask(query, claim, { kind: 'dropped' })
+  return false
 }
 
 /** What the task itself asks for cannot be done; to try again would not help. */

@@ -3,9 +3,10 @@ import { AppError } from '../errors.ts'
 import type { Sql } from '../db/connect.ts'
 import { declarePool, ensurePool, findPool, listPools, type PoolRow } from '../db/pools.ts'
 import type { Storage } from '../storage/contract.ts'
-import { PoolFault, type PoolProblem } from '../storage/failure.ts'
+import { observed } from '../storage/observed.ts'
 import { checkSettings, type OpenOptions, openStorage } from '../storage/open.ts'
 import type { Log } from '../log.ts'
+import { PoolChecks, type PoolHealth } from './pool-checks.ts'
 import type { QuotaRules } from './quota.ts'
 
 /** The pools of the ledger, each opened once. */
@@ -14,11 +15,14 @@ export type Pools = {
   quota: QuotaRules
   /** Throws POOL_NOT_FOUND. */
   open: (poolId: string) => Promise<Storage>
-  /** Asks every pool whether it can be read and written. Never throws. */
+  /** Whether every pool can be read and written, as was found within the last seconds. Fails only with the ledger. */
   check: () => Promise<PoolHealth[]>
+  /**
+   * Says of an error whether it came of a pool that cannot be used now, and then for how long that is known. Undefined for
+   * any other error, and when the pool can be used by now.
+   */
+  outageOf: (error: unknown) => Promise<{ poolId: string; lastsMs: number } | undefined>
 }
-
-export type PoolHealth = { poolId: string; problem: PoolProblem | null }
 
 export type PoolSettings = Pick<OpenOptions, 'dataDir' | 'uploadsPath' | 'readVariable'> & {
   defaultPoolId: string
@@ -35,13 +39,21 @@ export type PoolSettings = Pick<OpenOptions, 'dataDir' | 'uploadsPath' | 'readVa
 export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Promise<Pools> {
   const opened = new Map<string, Promise<Storage>>()
 
+  const failedIn = new WeakMap<Error, string>()
+  const note = (poolId: string) => (error: unknown) => {
+    if (error instanceof AppError && error.code === 'STORAGE_UNAVAILABLE') failedIn.set(error, poolId)
+  }
+
   const open = (poolId: string): Promise<Storage> => {
     const known = opened.get(poolId)
     if (known) return known
     const opening = openPool(poolId)
     opened.set(poolId, opening)
     // A pool that cannot be opened now may be there the next time.
-    opening.catch(() => opened.delete(poolId))
+    opening.catch((error: unknown) => {
+      note(poolId)(error)
+      opened.delete(poolId)
+    })
     return opening
   }
 
@@ -49,18 +61,20 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
     const pool = await findPool(sql, poolId)
     if (!pool) throw new AppError('POOL_NOT_FOUND', 'There is no such pool.', { details: { poolId } })
     const uploadsPath = poolId === settings.defaultPoolId ? settings.uploadsPath : undefined
-    return openStorage(pool, { ...settings, uploadsPath, log })
+    return observed(await openStorage(pool, { ...settings, uploadsPath, log }), note(poolId))
   }
 
-  const checkPool = async ({ id: poolId, name }: PoolRow): Promise<PoolHealth> => {
-    try {
-      await (await open(poolId)).probe()
-      return { poolId, problem: null }
-    } catch (error) {
-      const { problem, reason } = explain(error)
-      log.error({ err: error, poolId, problem }, `the storage pool "${name}" cannot be used: ${reason}`)
-      return { poolId, problem }
-    }
+  const checks = new PoolChecks(async (poolId) => {
+    const storage = await open(poolId)
+    await storage.probe()
+    return storage.freeBytes()
+  }, log)
+
+  const outageOf: Pools['outageOf'] = async (error) => {
+    const poolId = poolOf(error, failedIn)
+    const pool = poolId === undefined ? undefined : await findPool(sql, poolId)
+    const lastsMs = pool && (await checks.failingForMs(pool))
+    return pool && lastsMs !== undefined ? { poolId: pool.id, lastsMs } : undefined
   }
 
   for (const pool of settings.declared) await addPool(sql, pool)
@@ -71,9 +85,9 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
     settings: { path: join('pools', settings.defaultPoolId) },
   })
   await open(settings.defaultPoolId)
-  const check = async () => Promise.all((await listPools(sql)).map(checkPool))
+  const check = async () => Promise.all((await listPools(sql)).map((pool) => checks.check(pool)))
   void check().catch((error: unknown) => log.warn({ err: error }, 'the storage pools could not be looked at'))
-  return { defaultId: settings.defaultPoolId, quota: settings.quota, open, check }
+  return { defaultId: settings.defaultPoolId, quota: settings.quota, open, check, outageOf }
 }
 
 /**
@@ -87,10 +101,7 @@ export async function addPool(sql: Sql, pool: PoolRow): Promise<void> {
   throw new AppError('POOL_KIND', message, { details: { poolId: pool.id } })
 }
 
-function explain(error: unknown): { problem: PoolProblem; reason: string } {
-  const cause = error instanceof AppError ? error.cause : error
-  if (cause instanceof PoolFault) return { problem: cause.problem, reason: cause.message }
-  const isFull = error instanceof AppError && error.code === 'STORAGE_FULL'
-  const reason = cause instanceof Error ? cause.message : String(error)
-  return { problem: isFull ? 'STORAGE_FULL' : 'FAILED', reason }
+function poolOf(error: unknown, failedIn: WeakMap<Error, string>): string | undefined {
+  if (!(error instanceof Error)) return undefined
+  return failedIn.get(error) ?? poolOf(error.cause, failedIn)
 }

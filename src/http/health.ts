@@ -33,6 +33,7 @@ export function healthRoutes(deps: HealthDeps): Router {
       // Tasks of these types wait until a worker comes that knows them.
       within(listUnservedTypes(deps.sql)).catch(() => undefined),
     ])
+    // As good as full is out of order as well: the next chunk would be refused.
     const storage = pools?.some((pool) => pool.poolId === deps.pools.defaultId && pool.problem === null) ?? false
     const healthy = checks.database && checks.engine && storage && checks.workers > 0
     response

@@ -84,6 +84,9 @@ export type Storage = {
 
   /** Throws when the pool cannot be reached or written. */
   probe: () => Promise<void>
+
+  /** How many bytes there is room for; undefined where the medium does not say. */
+  freeBytes: () => Promise<number | undefined>
 }
 
 /** What an interrupted process may have left; `id` is the task's or the output's that it was begun for. */

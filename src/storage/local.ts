@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { rm, stat, writeFile } from 'node:fs/promises'
+import { rm, stat, statfs, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import type { Log } from '../log.ts'
 import type { Storage } from './contract.ts'
@@ -53,6 +53,7 @@ export async function openLocalStorage(options: {
     remove: async (key) => onMedium(() => rm(layout.object(key), { force: true })),
     listUnfinished: () => listUnfinished(layout),
     probe: () => probe(layout),
+    freeBytes: () => onMedium(() => freeBytes(layout)),
   }
 }
 
@@ -66,6 +67,12 @@ async function probe(layout: LocalLayout): Promise<void> {
       await onMedium(() => rm(path, { force: true }))
     }
   }
+}
+
+/** What there is for anybody but root, in the folder with less of it: a byte needs room in both. */
+async function freeBytes(layout: LocalLayout): Promise<number> {
+  const filesystems = await Promise.all([statfs(layout.objects), statfs(layout.uploads)])
+  return Math.min(...filesystems.map(({ bavail, bsize }) => bavail * bsize))
 }
 
 async function isAnotherFilesystem(layout: LocalLayout): Promise<boolean> {

@@ -37,5 +37,6 @@ export function openS3Storage(settings: S3Settings, readVariable: ReadVariable):
     listUnfinished: () => listUnfinished(pool),
     direct: directAccess(pool, settings),
     probe: () => probe(pool),
+    freeBytes: async () => undefined,
   }
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { createSealer } from '../../src/auth/seal.ts'
 import { openSignals, type Signals } from '../../src/db/signals.ts'
+import type { Pools } from '../../src/files/pools.ts'
 import { defineJob, type Job, type JobContext, type JobOutcome, registerJobs } from '../../src/tasks/define-job.ts'
 import { Claims } from '../../workers/claims.ts'
 import { BandRates } from '../../workers/rates.ts'
@@ -29,9 +30,11 @@ export type TestWorker = {
 
 export const testSealer = createSealer([Buffer.alloc(32, 'a key for tests')])
 
-export async function openWorker(): Promise<TestWorker> {
+/** Its pools are never away, unless `outageOf` says so. */
+export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {}): Promise<TestWorker> {
   const ledger = await openLedger()
   const { sql } = ledger
+  const pools = { outageOf: options.outageOf ?? (async () => undefined) }
   const signals = await openSignals({ sql, listenUrl: ledger.databaseUrl, log: silent })
   const claims = new Claims({ sql, signals, workerId: 'w', log: silent })
   return {
@@ -40,7 +43,7 @@ export async function openWorker(): Promise<TestWorker> {
     deliver: async (taskId, run, { dispatch = 0, shutdown = new AbortController().signal, type } = {}) => {
       const registry = registerJobs([jobOf(run, type)])
       const rates = new BandRates()
-      const settler = new Settler({ sql, signals, registry, rates, admit: () => {}, log: silent })
+      const settler = new Settler({ sql, signals, registry, pools, rates, admit: () => {}, log: silent })
       const deps = {
         sql,
         signals,
