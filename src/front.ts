@@ -56,3 +56,13 @@ export class Front {
     await this.#iterator.return?.()
   }
 }
+
+/** What comes after the first bytes of a stream. */
+export async function* skipBytes(source: AsyncIterable<Buffer>, countBytes: number): AsyncGenerator<Buffer> {
+  let restBytes = countBytes
+  for await (const piece of source) {
+    const skippedBytes = Math.min(restBytes, piece.length)
+    restBytes -= skippedBytes
+    if (skippedBytes < piece.length) yield piece.subarray(skippedBytes)
+  }
+}

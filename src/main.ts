@@ -49,7 +49,6 @@ runMain(async (env) => {
   const app = createApp({
     ...parts,
     ...config.limits,
-    sealer: createSealer(config.secretsKeys),
     plans: createPlanCache(sql, config.uploads.cacheDurationMs),
     createChecksum: await loadChecksum(),
     authenticate,
@@ -95,11 +94,12 @@ async function openParts(
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)
   const archiveTools = { deflater: deflateOnThisThread(), zstd: await findZstd(), ...config.archives }
-  const tools = { crypt: onThisThread(), archiveTools, conversion: undefined }
+  const sealer = createSealer(config.secretsKeys)
+  const tools = { crypt: onThisThread(), sealer, archiveTools, conversion: undefined }
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), ...tools })
   const registry = registerJobs([...jobs, ...custom])
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
   const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })
   const audit = createAuditTrail({ sql, log: scope('http') })
-  return { database, sql, signals, engine, dispatcher, pools, registry, progress, requestLimits, audit }
+  return { database, sql, signals, engine, dispatcher, pools, registry, sealer, progress, requestLimits, audit }
 }

@@ -29,10 +29,10 @@ export class RunProgress {
     this.#task = task
   }
 
-  /** Never goes back, and never reaches 100: that is what the end says. */
+  /** Never goes back, not behind an earlier claim either, and never reaches 100: that is what the end says. */
   report(percent: number, message?: string): void {
     if (this.#isClosed || !Number.isFinite(percent)) return
-    this.#percent = Math.max(this.#percent, Math.min(99.9, Math.max(0, percent)))
+    this.#percent = Math.max(this.#percent, Math.min(99.9, Math.max(this.#task.progress, percent)))
     this.#message = message ?? this.#message
     this.#plan()
   }

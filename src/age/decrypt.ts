@@ -1,10 +1,10 @@
 import { AppError } from '../errors.ts'
 import { isArmored, unarmor } from './armor.ts'
-import { Front } from '../front.ts'
+import { Front, skipBytes } from '../front.ts'
 import { openHeader, takeHeader } from './header.ts'
 import { checkDecryptionKeys, type DecryptionKeys } from './keys.ts'
 import { payloadKey, transform } from './payload.ts'
-import { nonceBytes } from './sizes.ts'
+import { nonceBytes, sealedChunkBytes } from './sizes.ts'
 import { onThisThread, type Workforce } from './threads.ts'
 import { orAbort, untilAborted } from './until-aborted.ts'
 
@@ -17,9 +17,17 @@ export type DecryptOptions = {
   lendsPieces?: boolean
   /** The most work a password may cost: 2^20 takes 1 GiB of memory for some seconds. */
   maxScryptLogN?: number
+  /** So many chunks of 64 KiB are passed over: they were opened before, and others follow them. Not of an armored file. */
+  skipChunks?: number
 }
 
 const defaultMaxLogN = 20
+
+export type Opened = {
+  plaintext: AsyncGenerator<Buffer>
+  /** Where the chunks begin; undefined in an armored file. */
+  payloadStartBytes: number | undefined
+}
 
 /**
  * Opens an age file (age-encryption.org/v1, binary or armored) with whichever key fits, and answers its plaintext as a
@@ -35,15 +43,28 @@ export async function decryptWith(
   source: AsyncIterable<Buffer>,
   options: DecryptOptions = {},
 ): Promise<AsyncGenerator<Buffer>> {
+  return (await openAge(keys, source, options)).plaintext
+}
+
+/** The same, with what one has to know to go on with it later: `skipChunks`. */
+export async function openAge(
+  keys: DecryptionKeys,
+  source: AsyncIterable<Buffer>,
+  options: DecryptOptions = {},
+): Promise<Opened> {
   const { signal, workforce = onThisThread(), lendsPieces = false, maxScryptLogN = defaultMaxLogN } = options
+  const { skipChunks = 0 } = options
   checkDecryptionKeys(keys)
-  const front = await findStart(new Front(untilAborted(source, signal)))
+  const { front, isBinary } = await findStart(new Front(untilAborted(source, signal)))
   try {
     const header = await takeHeader(front)
     const fileKey = await orAbort(openHeader(header, keys, maxScryptLogN), signal)
     const nonce = await front.take(nonceBytes)
     if (nonce.length < nonceBytes) throw new AppError('DECRYPT_TRUNCATED', 'The file ends after its header.')
-    return transform({ kind: 'open', key: payloadKey(fileKey, nonce), workforce, lendsPieces }, front.rest())
+    const how = { key: payloadKey(fileKey, nonce), workforce, lendsPieces, firstChunk: skipChunks }
+    const payload = skipBytes(front.rest(), skipChunks * sealedChunkBytes)
+    const payloadStartBytes = isBinary ? header.length + nonceBytes : undefined
+    return { plaintext: transform({ ...how, kind: 'open' }, payload), payloadStartBytes }
   } catch (error) {
     await front.close()
     throw error
@@ -51,9 +72,10 @@ export async function decryptWith(
 }
 
 /** The front of the binary file, which may be inside an armor. */
-async function findStart(front: Front): Promise<Front> {
+async function findStart(front: Front): Promise<{ front: Front; isBinary: boolean }> {
   try {
-    return isArmored(await front.peek(1024)) ? new Front(unarmor(front.rest())) : front
+    if (!isArmored(await front.peek(1024))) return { front, isBinary: true }
+    return { front: new Front(unarmor(front.rest())), isBinary: false }
   } catch (error) {
     await front.close()
     throw error

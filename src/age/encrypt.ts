@@ -6,7 +6,7 @@ import { encryptedSize, nonceBytes } from './sizes.ts'
 import { onThisThread, type Workforce } from './threads.ts'
 import { orAbort, untilAborted } from './until-aborted.ts'
 
-export type EncryptOptions = {
+export type PayloadOptions = {
   /** Ends the work with its reason. */
   signal?: AbortSignal
   /** Who encrypts; unless given, the thread that asks. */
@@ -16,6 +16,9 @@ export type EncryptOptions = {
    * has written a piece before it asks; not for a Node stream, which reads ahead.
    */
   lendsPieces?: boolean
+}
+
+export type EncryptOptions = PayloadOptions & {
   /** The password's work: 2^18 takes about a second and 256 MiB. Less than `scryptLogN` is for tests alone. */
   scryptLogN?: number
 }
@@ -30,6 +33,8 @@ export type Encryption = {
    * closes the source when it ends, fails, or its reader stops. Can be called once: a file key is for one file.
    */
   encrypt: (source: AsyncIterable<Buffer>) => AsyncGenerator<Buffer>
+  /** What `continueEncryption` needs. Whoever has it can read the file. */
+  key: Uint8Array
 }
 
 /**
@@ -41,31 +46,45 @@ const defaultLogN = 18
 
 /**
  * Prepares the encryption of one file in the format age-encryption.org/v1 (c2sp.org/age), for a password or for X25519
- * recipients. Throws ENCRYPTION_KEYS_INVALID. Nothing of it can be saved: work that stopped begins anew with new keys.
+ * recipients. Throws ENCRYPTION_KEYS_INVALID.
  */
 export async function encryptTo(keys: EncryptionKeys, options: EncryptOptions = {}): Promise<Encryption> {
   const { signal, workforce = onThisThread(), lendsPieces = false, scryptLogN: logN = defaultLogN } = options
   checkEncryptionKeys(keys)
   const { header, fileKey } = await orAbort(writeHeader(keys, logN), signal)
+  const nonce = randomBytes(nonceBytes)
+  const key = payloadKey(fileKey, nonce)
   let isUsed = false
   return {
     header,
+    key,
     encryptedSizeBytes: (plaintextSizeBytes) => encryptedSize(header.length, plaintextSizeBytes),
     encrypt: (source) => {
       if (isUsed) throw new Error('a file key is for one file')
       isUsed = true
-      return encryptFile(header, fileKey, untilAborted(source, signal), { workforce, lendsPieces })
+      return encryptFile(Buffer.concat([header, nonce]), { key, workforce, lendsPieces }, untilAborted(source, signal))
     },
   }
 }
 
-async function* encryptFile(
-  header: Buffer,
-  fileKey: Buffer,
+/**
+ * Goes on with an encryption of which so many whole chunks are written: the rest of the file, of the rest of its plaintext,
+ * which must not be empty. Never to be given another plaintext than the key was made for.
+ */
+export function continueEncryption(
+  { key, chunks }: { key: Uint8Array; chunks: number },
   source: AsyncIterable<Buffer>,
-  how: Pick<Transformation, 'workforce' | 'lendsPieces'>,
+  { signal, workforce = onThisThread(), lendsPieces = false }: PayloadOptions = {},
 ): AsyncGenerator<Buffer> {
-  const nonce = randomBytes(nonceBytes)
-  yield Buffer.concat([header, nonce])
-  yield* transform({ ...how, kind: 'seal', key: payloadKey(fileKey, nonce) }, source)
+  const how = { key, workforce, lendsPieces, firstChunk: chunks }
+  return transform({ ...how, kind: 'seal' }, untilAborted(source, signal))
+}
+
+async function* encryptFile(
+  start: Buffer,
+  how: Omit<Transformation, 'kind'>,
+  source: AsyncIterable<Buffer>,
+): AsyncGenerator<Buffer> {
+  yield start
+  yield* transform({ ...how, kind: 'seal' }, source)
 }

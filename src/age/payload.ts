@@ -24,6 +24,8 @@ export type Transformation = {
   workforce: Workforce
   /** A piece is the reader's only until it asks for the next one; then its memory is used again. */
   lendsPieces: boolean
+  /** Chunks that come before what is given, and were dealt with already. */
+  firstChunk?: number | undefined
 }
 
 /**
@@ -32,13 +34,13 @@ export type Transformation = {
  * DECRYPT_TAMPERED; until it has ended without, what came out may be the beginning of a file that was cut off.
  */
 export async function* transform(
-  { kind, key, workforce, lendsPieces }: Transformation,
+  { kind, key, workforce, lendsPieces, firstChunk: startChunk = 0 }: Transformation,
   source: AsyncIterable<Buffer>,
 ): AsyncGenerator<Buffer> {
   const { slotBytes, gapBytes, slots } = layouts[kind]
   const memory = new ThreadMemory(slots * (slotBytes + gapBytes))
   const coming: Promise<Done>[] = []
-  let firstChunk = 0
+  let firstChunk = startChunk
   const hand = ({ bytes, lengthBytes, isLast }: Batch): void => {
     const done = workforce.run({ kind, key, firstChunk, bytes, lengthBytes, isLast })
     // It may fail before anybody waits for it; the failure is met when it is awaited.

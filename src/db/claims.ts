@@ -19,6 +19,8 @@ export type ClaimedTask = {
   parameters: unknown
   hasSecrets: boolean
   checkpoint: unknown
+  /** How far earlier claims said they were, in percent. */
+  progress: number
   attempts: number
   epoch: number
 }
@@ -51,7 +53,9 @@ export async function claimTasks(
         'taskId', id, 'name', name, 'type', type, 'attempt', attempts, 'startedAt', ${isoNow(query)})
       from claimed
     )
-    select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, checkpoint, attempts, epoch from claimed`
+    select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, checkpoint,
+      progress, attempts, epoch
+    from claimed`
 }
 
 /** The transaction's time as JSON has it: ISO 8601 in UTC with milliseconds. */

@@ -13,9 +13,12 @@ export type FinishedOutput = {
   sha256: Buffer
 }
 
+/** How far an output is that is not finished: in its pool's words, and in its job's. Plain JSON. */
+export type OutputCheckpoint = { slot: string; sizeBytes: number; state?: string | undefined; note: unknown }
+
 export type OutputRow = { id: string; epoch: number; poolId: string } & (
-  | { key: null; slot: null; sizeBytes: null; sha256: null }
-  | Pick<FinishedOutput, 'key' | 'slot' | 'sizeBytes' | 'sha256'>
+  | { key: null; slot: null; sizeBytes: null; sha256: null; checkpoint: OutputCheckpoint | null }
+  | (Pick<FinishedOutput, 'key' | 'slot' | 'sizeBytes' | 'sha256'> & { checkpoint: null })
 )
 
 /** Notes that a claim is about to write outputs into a pool. False when the claim is lost, and then nothing is noted. */
@@ -32,6 +35,21 @@ export async function reserveOutputs(
   return rows.count === ids.length
 }
 
+/** Notes how far an output is. False when the claim is lost. A claim may do so until it is released. */
+export async function saveOutput(
+  query: Query,
+  claim: Claim,
+  id: string,
+  checkpoint: OutputCheckpoint,
+): Promise<boolean> {
+  const rows = await query`
+    update task_outputs set checkpoint = ${jsonb(query, checkpoint)}
+    from tasks
+    where task_outputs.id = ${id} and task_id = ${claim.taskId} and key is null
+      and tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch} and tasks.lease_expires_at is not null`
+  return rows.count === 1
+}
+
 /** Notes that outputs are finished. False when a later claim has the task. */
 export async function finishOutputs(query: Query, claim: Claim, outputs: readonly FinishedOutput[]): Promise<boolean> {
   const finished = outputs.map(({ id, slot, key, sizeBytes, sha256 }) => {
@@ -39,7 +57,7 @@ export async function finishOutputs(query: Query, claim: Claim, outputs: readonl
   })
   const rows = await query`
     update task_outputs set slot = done.slot, key = done.key, size_bytes = done.size_bytes,
-      sha256 = decode(done.sha256, 'hex')
+      sha256 = decode(done.sha256, 'hex'), checkpoint = null
     from jsonb_to_recordset(${jsonb(query, finished)}) as done (id uuid, slot text, key text, size_bytes bigint,
       sha256 text), tasks
     where task_outputs.id = done.id and task_outputs.task_id = ${claim.taskId}
@@ -50,7 +68,7 @@ export async function finishOutputs(query: Query, claim: Claim, outputs: readonl
 /** What a task has written so far. */
 export async function listOutputs(query: Query, taskId: string): Promise<OutputRow[]> {
   return query<OutputRow[]>`
-    select id, epoch, pool_id, slot, key, size_bytes, sha256 from task_outputs where task_id = ${taskId}`
+    select id, epoch, pool_id, slot, key, size_bytes, sha256, checkpoint from task_outputs where task_id = ${taskId}`
 }
 
 export type OutputFile = {
@@ -169,9 +187,16 @@ export async function takeLeftoverOutputs(query: Query, graceMs: number, limit: 
       -- In no order, so that those of a pool that is out of reach do not hold up the others.
       order by random() limit ${limit} for update of o skip locked
     )
-    update task_outputs set slot = null, key = null, size_bytes = null, sha256 = null
+    update task_outputs set slot = null, key = null, size_bytes = null, sha256 = null, checkpoint = null
     from ended where task_outputs.id = ended.id
     returning task_outputs.id, task_id, epoch, pool_id`
+}
+
+/** Has a task rely on nothing that it wrote: its next claim begins everything anew. */
+export async function disownOutputs(query: Query, taskId: string): Promise<void> {
+  await query`
+    update task_outputs set slot = null, key = null, size_bytes = null, sha256 = null, checkpoint = null
+    where task_id = ${taskId}`
 }
 
 /** Forgets outputs whose bytes are gone. */

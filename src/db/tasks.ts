@@ -168,7 +168,7 @@ export async function stopTask(
 /** Puts a task that failed or was cancelled back to its beginning; its checkpoint is kept. */
 export async function retryTask(query: Query, taskId: string): Promise<Date | undefined> {
   const [row] = await query<{ at: Date }[]>`
-    update tasks set status = 'Pending', attempts = 0, error_code = null, error_message = null, completed_at = null,
+    update tasks set status = 'Pending', attempts = 0, progress = 0, error_code = null, error_message = null, completed_at = null,
       expired_at = case when expired_at < now() then null else expired_at end, last_activity = now(), updated_at = now()
     where id = ${taskId} and status in ('Failed', 'Cancelled') returning now() as at`
   return row?.at

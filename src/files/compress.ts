@@ -5,6 +5,7 @@ import type { ArchiveEntry } from '../archive/entry.ts'
 import { pathFor, uniquePaths } from '../archive/paths.ts'
 import {
   type ArchiveFormat,
+  type ArchivePart,
   type ArchivePlan,
   archiveParts,
   archiveState,
@@ -17,26 +18,14 @@ import type { JobContext } from '../tasks/define-job.ts'
 import { contentTypeOf } from './content-type.ts'
 import { type OutputDeps, TaskOutputs } from './outputs.ts'
 import { readSource } from './sources.ts'
-import { writeArchive } from './write-archive.ts'
+import { type OutputPart, writeParts } from './write-parts.ts'
 
 export type CompressDeps = OutputDeps & { archiveTools: ArchiveTools }
 export type Compression = { format: ArchiveFormat; level: number; files: readonly FileRow[]; poolId: string }
 
-/** How far an archive is, in its own words and in its pool's; and of what, for files can change meanwhile. */
-export const compressCheckpoint = z.object({
-  planHash: z.string(),
-  state: archiveState,
-  object: z.object({
-    name: z.object({ id: z.string(), epoch: z.number() }),
-    sizeBytes: z.number(),
-    state: z.string().optional(),
-  }),
-})
+const archiveNote = z.object({ state: archiveState })
 
-type Context = Pick<
-  JobContext<z.infer<typeof compressCheckpoint>>,
-  'taskId' | 'epoch' | 'signal' | 'progress' | 'checkpoint' | 'saveCheckpoint'
->
+type Context = Pick<JobContext, 'taskId' | 'epoch' | 'signal' | 'progress'>
 
 export type Compressed = { outputs: TaskOutputs; slot: string; output: FinishedOutput }
 
@@ -50,23 +39,28 @@ export async function compressFiles(
   { files, poolId, ...how }: Compression,
   context: Context,
 ): Promise<Compressed> {
-  const { signal, progress, saveCheckpoint } = context
+  const { signal, progress } = context
   const plan: ArchivePlan = { ...how, entries: entriesOf(deps, files, signal) }
-  const planHash = hashOf(plan, files)
-  const slot = `archive ${planHash}`
-  const noted = context.checkpoint?.planHash === planHash ? context.checkpoint : undefined
-  const outputs = await TaskOutputs.open(deps, context, noted?.object)
+  const slot = `archive ${hashOf(plan, files)}`
+  const outputs = await TaskOutputs.open(deps, context)
   const finished = outputs.finished(slot)
   if (finished) return { outputs, slot, output: finished }
-  const resumed = noted && (await outputs.resume({ slot, poolId }, noted.object))
-  const output = resumed ?? (await outputs.begin({ slot, poolId }))
+  const resumed = await outputs.resume({ slot, poolId }, archiveNote)
+  const output = resumed?.output ?? (await outputs.begin({ slot, poolId }))
   const totalBytes = Math.max(1, planBytes(plan))
-  const made = await writeArchive(output, archiveParts(plan, deps.archiveTools, resumed && noted?.state), {
-    signal,
-    onPart: (doneBytes) => progress((100 * doneBytes) / totalBytes),
-    note: async (state) => saveCheckpoint({ planHash, state, object: await output.checkpoint() }),
-  })
-  return { outputs, slot, output: made }
+  const onPart = (doneBytes: number): void => progress((100 * doneBytes) / totalBytes)
+  const parts = partsOf(archiveParts(plan, deps.archiveTools, resumed?.note.state), onPart)
+  return { outputs, slot, output: await writeParts(output, () => parts, { signal }) }
+}
+
+async function* partsOf(
+  parts: AsyncIterable<ArchivePart>,
+  onPart: (doneBytes: number) => void,
+): AsyncGenerator<OutputPart> {
+  for await (const { pieces, doneBytes, state, release } of parts) {
+    yield { pieces, release, note: () => ({ state: state() }) }
+    onPart(doneBytes)
+  }
 }
 
 function entriesOf(deps: CompressDeps, files: readonly FileRow[], signal: AbortSignal): ArchiveEntry[] {

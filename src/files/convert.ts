@@ -10,7 +10,7 @@ import type { FileRow } from '../db/files.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type JobContext, Permanent } from '../tasks/define-job.ts'
-import { type MadeFiles, makeOfEach } from './make-each.ts'
+import { type MadeFiles, madeWhole, makeOfEach } from './make-each.ts'
 import type { OutputDeps } from './outputs.ts'
 import { withScratch } from './scratch.ts'
 import { readSource } from './sources.ts'
@@ -60,14 +60,15 @@ export async function convertFiles(
     const box = { isolation: tools.isolation, folder, limits: { ...limits, cpuSeconds: cpuSeconds(limits) } }
     const converter = new Converter(tools, box, limits)
     try {
-      return await makeOfEach(deps, plan.files, context, async (file, onRead) => {
+      const result = async (file: FileRow, onProgress: (share: number) => void): Promise<AsyncIterable<Buffer>> => {
         await bringSource(deps, { file, folder, diskBytes: limits.diskBytes }, context.signal)
-        const onProgress = progressOf(file, onRead)
-        const result = await named(file, () =>
-          converter.convert({ ...plan, source, name: file.name, signal: context.signal, onProgress }),
-        )
+        const wanted = { ...plan, source, name: file.name, signal: context.signal, onProgress }
+        const path = await named(file, () => converter.convert(wanted))
         onProgress(1)
-        return piecesOf(result)
+        return piecesOf(path)
+      }
+      return await makeOfEach(deps, plan.files, context, (file, onRead) => {
+        return madeWhole(() => result(file, progressOf(file, onRead)))
       })
     } finally {
       await converter.close()

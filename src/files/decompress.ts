@@ -6,7 +6,7 @@ import type { Query } from '../db/connect.ts'
 import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
 import { contentTypeOf } from './content-type.ts'
-import { type MadeResults, makeOutput, resultsOf } from './make-each.ts'
+import { type MadeResults, madeWhole, makeOutput, resultsOf } from './make-each.ts'
 import { type OutputDeps, TaskOutputs } from './outputs.ts'
 import { counted, readSource } from './sources.ts'
 
@@ -118,6 +118,12 @@ class Unpack {
   }
 
   async #write(index: number, bytes: AsyncIterable<Buffer>): Promise<void> {
-    await makeOutput(this.#outputs, { slot: this.slotOf(index), poolId: this.#poolId }, async () => bytes)
+    const plan = { slot: this.slotOf(index), poolId: this.#poolId }
+    await makeOutput(
+      this.#outputs,
+      plan,
+      madeWhole(() => bytes),
+      { signal: this.#signal },
+    )
   }
 }

@@ -1,8 +1,11 @@
 import { randomUUID } from 'node:crypto'
+import { z } from 'zod'
 import type { Query } from '../db/connect.ts'
 import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
 import { type OutputDeps, type OutputPlan, TaskOutputs } from './outputs.ts'
+import { requireUnchanged } from './sources.ts'
+import { type OutputPart, wholeParts, writeParts } from './write-parts.ts'
 
 /** Results may have 256 KiB. */
 const mostShown = 5000
@@ -16,15 +19,23 @@ export type MadeFiles = {
   commit: (query: Query, name: (file: FileRow) => { name: string; contentType: string }) => Promise<void>
 }
 
+/** How one output is made; `Note` is what a later claim needs to go on with it. */
+export type Making<Note> = {
+  note: z.ZodType<Note>
+  parts: (from: Note | undefined) => AsyncIterable<OutputPart> | Promise<AsyncIterable<OutputPart>>
+}
+
 /**
  * Makes one new file of each given one, in the pool where that lies. An interrupted run goes on with the first that was not
- * finished. `transform` is handed the file and is told to count what it has read; what it throws leaves nothing of that file.
+ * finished, and within it from what was noted last. `making` is handed the file and is told to count what it has read; what
+ * it throws leaves nothing of that file. The commit throws Permanent SOURCE_MISSING or SOURCE_CHANGED, naming the file, when
+ * one of them is not what it was.
  */
-export async function makeOfEach(
+export async function makeOfEach<Note>(
   deps: OutputDeps,
   files: readonly FileRow[],
   context: Pick<JobContext, 'taskId' | 'epoch' | 'signal' | 'progress'>,
-  transform: (file: FileRow, onRead: (countBytes: number) => void) => Promise<AsyncIterable<Buffer>>,
+  making: (file: FileRow, onRead: (countBytes: number) => void) => Making<Note>,
 ): Promise<MadeFiles> {
   const outputs = await TaskOutputs.open(deps, context)
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
@@ -36,8 +47,8 @@ export async function makeOfEach(
   try {
     for (const file of files) {
       context.signal.throwIfAborted()
-      if (outputs.finished(file.id)) onRead(file.sizeBytes)
-      else await makeOutput(outputs, { slot: file.id, poolId: file.poolId }, () => transform(file, onRead))
+      if (outputs.finished(slotOf(file))) onRead(file.sizeBytes)
+      else await makeOutput(outputs, { slot: slotOf(file), poolId: file.poolId }, making(file, onRead), context)
     }
   } catch (error) {
     await outputs.flush().catch(() => {})
@@ -46,30 +57,39 @@ export async function makeOfEach(
   const made = files.map((file) => ({ file, fileId: randomUUID() }))
   return {
     results: resultsOf(made),
-    commit: (query, name) =>
-      outputs.commit(
-        query,
-        made.map(({ file, fileId }) => {
-          const { bundleId, expiredAt } = file
-          return { slot: file.id, fileId, ...name(file), bundleId, expiredAt }
-        }),
-      ),
+    commit: async (query, name) => {
+      await requireUnchanged(query, files)
+      const wanted = made.map(({ file, fileId }) => {
+        const { bundleId, expiredAt } = file
+        return { slot: slotOf(file), fileId, ...name(file), bundleId, expiredAt }
+      })
+      await outputs.commit(query, wanted)
+    },
   }
 }
 
-/** Makes one output of what `transform` answers. What fails leaves nothing of it. */
-export async function makeOutput(
+/** Of a file that has other bytes now nothing is taken up. */
+function slotOf({ id, sha256 }: FileRow): string {
+  return `${id} ${sha256.toString('hex', 0, 8)}`
+}
+
+/** Makes one output, from its beginning or from where an earlier claim left it. */
+export async function makeOutput<Note>(
   outputs: TaskOutputs,
   plan: OutputPlan,
-  transform: () => Promise<AsyncIterable<Buffer>>,
+  { note, parts }: Making<Note>,
+  { signal }: Pick<JobContext, 'signal'>,
 ): Promise<void> {
-  const output = await outputs.begin(plan)
-  try {
-    for await (const piece of await transform()) await output.write(piece)
-    await output.finish()
-  } catch (error) {
-    await output.abandon()
-    throw error
+  const resumed = await outputs.resume(plan, note)
+  const output = resumed?.output ?? (await outputs.begin(plan))
+  await writeParts(output, () => parts(resumed?.note), { signal })
+}
+
+/** An output that nobody can go on with: interrupted, it is made anew. */
+export function madeWhole(pieces: () => AsyncIterable<Buffer> | Promise<AsyncIterable<Buffer>>): Making<never> {
+  return {
+    note: z.never(),
+    parts: async () => wholeParts(await pieces()),
   }
 }
 

@@ -126,7 +126,7 @@ class PoolMigration {
   async #copyBytes(file: FileRow): Promise<void> {
     const { signal } = this.#context
     const plan = { slot: file.objectId, poolId: this.#plan.targetPoolId }
-    await copySource(this.#deps, this.#outputs, { plan, file }, { signal, onBytes: this.#throttle })
+    await copySource(this.#deps, this.#outputs, { plan, file }, { signal, throttle: this.#throttle })
   }
 
   /** Has the files of what was copied refer to the copies, and notes how far that is, in one transaction. */

@@ -9,6 +9,7 @@ export type Made = Pick<FinishedOutput, 'key' | 'sizeBytes' | 'sha256'>
 export type OutputTarget = {
   storage: Storage
   name: ObjectName
+  onSaved: (checkpoint: ObjectCheckpoint, note: unknown) => Promise<void>
   onFinished: (made: Made) => Promise<FinishedOutput>
 }
 
@@ -16,7 +17,7 @@ type Sum = { sha256: Hash; sizeBytes: number }
 
 /** Begins an output. */
 export async function beginOutput(target: OutputTarget): Promise<OutputWriter> {
-  return new OutputWriter(target, await target.storage.createObject(target.name), newSum())
+  return new OutputWriter(target, await target.storage.createObject(target.name), { sum: newSum(), isSaved: false })
 }
 
 /** Goes on from a checkpoint, reading what is there already for its sum. Undefined when that is gone. */
@@ -28,7 +29,7 @@ export async function resumeOutput(
   const sum = newSum()
   const onPiece = (piece: Buffer): void => add(sum, piece)
   const object = await target.storage.continueObject(target.name, checkpoint, { onPiece, signal })
-  return object && new OutputWriter(target, object, sum)
+  return object && new OutputWriter(target, object, { sum, isSaved: true })
 }
 
 /** One output while it is written: sums it up on the way. One call at a time. */
@@ -36,11 +37,18 @@ export class OutputWriter {
   readonly #target: OutputTarget
   readonly #object: ObjectWriter
   readonly #sum: Sum
+  #isSaved: boolean
 
-  constructor(target: OutputTarget, object: ObjectWriter, sum: Sum) {
+  constructor(target: OutputTarget, object: ObjectWriter, { sum, isSaved }: { sum: Sum; isSaved: boolean }) {
     this.#target = target
     this.#object = object
     this.#sum = sum
+    this.#isSaved = isSaved
+  }
+
+  /** A later claim has something to go on from, whatever becomes of this one. */
+  get isSaved(): boolean {
+    return this.#isSaved
   }
 
   get sizeBytes(): number {
@@ -54,9 +62,10 @@ export class OutputWriter {
     await writing
   }
 
-  /** Makes what was written durable and answers where a later claim can go on. */
-  checkpoint(): Promise<ObjectCheckpoint> {
-    return this.#object.checkpoint()
+  /** Makes what was written durable, and notes that a later claim can go on from here with `note`, which is plain JSON. */
+  async save(note: unknown): Promise<void> {
+    await this.#target.onSaved(await this.#object.checkpoint(), note)
+    this.#isSaved = true
   }
 
   /**
@@ -72,7 +81,7 @@ export class OutputWriter {
     return this.#target.onFinished({ key, sizeBytes: this.#sum.sizeBytes, sha256 })
   }
 
-  /** Stops writing and keeps what the last checkpoint covers. */
+  /** Stops writing and keeps what was saved. */
   close(): Promise<void> {
     return this.#object.close()
   }

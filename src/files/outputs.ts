@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { z } from 'zod'
 import type { Query, Sql } from '../db/connect.ts'
 import {
   commitOutputs,
@@ -7,13 +8,14 @@ import {
   finishOutputs,
   listOutputs,
   type ObjectSwitch,
+  type OutputCheckpoint,
   type OutputFile,
-  type OutputRow,
   reserveOutputs,
+  saveOutput,
   switchObjects,
 } from '../db/outputs.ts'
 import { changeUsage } from '../db/usage.ts'
-import type { ObjectCheckpoint, ObjectName, ObjectSource } from '../storage/contract.ts'
+import type { ObjectName, ObjectSource } from '../storage/contract.ts'
 import { type JobContext, StopReason } from '../tasks/define-job.ts'
 import { beginOutput, type OutputTarget, type OutputWriter, resumeOutput } from './output-writer.ts'
 import type { Pools } from './pools.ts'
@@ -23,6 +25,9 @@ export type OutputDeps = { sql: Sql; pools: Pools }
 export type OutputPlan = { slot: string; poolId: string }
 export type StoredObject = { objectId: string; poolId: string; objectKey: string; sizeBytes: number; sha256: Buffer }
 type Run = Pick<JobContext, 'taskId' | 'epoch' | 'signal'>
+type Begun = { id: string; epoch: number; poolId: string }
+/** What an earlier claim wrote of an output. */
+type Saved = Begun & { checkpoint: OutputCheckpoint }
 
 /** A crash costs what was finished and not noted; noting each by itself would cost a commit per output. */
 const noteEveryMs = 1000
@@ -31,12 +36,14 @@ const mostReserved = 256
 
 /**
  * What a run writes into pools: nobody sees it before it is committed in the transaction that ends the task. Finished
- * outputs outlive their claim, so that the next one need not make them again; whatever is never committed is swept.
+ * outputs outlive their claim, so that the next one need not make them again, and so does what was saved of others; whatever
+ * is never committed is swept.
  */
 export class TaskOutputs {
   readonly #deps: OutputDeps
   readonly #run: Run
   readonly #finished = new Map<string, FinishedOutput>()
+  readonly #saved = new Map<string, Saved>()
   readonly #free = new Map<string, Promise<string[]>>()
   #reservedCount = 0
   #unnoted: FinishedOutput[] = []
@@ -47,12 +54,20 @@ export class TaskOutputs {
     this.#run = run
   }
 
-  /** Takes up what earlier claims finished, and removes what they did not, but what `keep` goes on from. */
-  static async open(deps: OutputDeps, run: Run, keep?: ObjectCheckpoint): Promise<TaskOutputs> {
+  /** Takes up what earlier claims finished or saved, and removes what else they wrote. */
+  static async open(deps: OutputDeps, run: Run): Promise<TaskOutputs> {
     const outputs = new TaskOutputs(deps, run)
     const rows = await listOutputs(deps.sql, run.taskId)
+    const useless: Begun[] = []
     for (const row of rows) if (row.key !== null) outputs.#finished.set(row.slot, { ...row })
-    const useless = rows.filter((row) => row.key === null && row.epoch < run.epoch && row.id !== keep?.name.id)
+    // The latest claim got furthest: it went on from what those before it had saved.
+    for (const row of rows.toSorted((a, b) => b.epoch - a.epoch)) {
+      const { id, epoch, poolId, checkpoint } = row
+      if (row.key !== null || epoch >= run.epoch) continue
+      const isTaken = !checkpoint || outputs.#finished.has(checkpoint.slot) || outputs.#saved.has(checkpoint.slot)
+      if (isTaken) useless.push({ id, epoch, poolId })
+      else outputs.#saved.set(checkpoint.slot, { id, epoch, poolId, checkpoint })
+    }
     await outputs.#discard(useless)
     return outputs
   }
@@ -66,9 +81,22 @@ export class TaskOutputs {
     return beginOutput(await this.#target(plan))
   }
 
-  /** Goes on with an output of an earlier claim from its checkpoint; undefined when that is not there any more. */
-  async resume(plan: OutputPlan, checkpoint: ObjectCheckpoint): Promise<OutputWriter | undefined> {
-    return resumeOutput(await this.#target(plan), checkpoint, this.#run.signal)
+  /**
+   * Goes on with what an earlier claim saved of an output, and answers what that noted. Undefined when there is nothing (any
+   * more), or its note is none that this job understands.
+   */
+  async resume<Note>(
+    plan: OutputPlan,
+    schema: z.ZodType<Note>,
+  ): Promise<{ output: OutputWriter; note: Note } | undefined> {
+    const saved = this.#saved.get(plan.slot)
+    const note = schema.safeParse(saved?.checkpoint.note)
+    if (saved?.poolId !== plan.poolId || !note.success) return undefined
+    const { id, epoch, checkpoint } = saved
+    const { sizeBytes, state } = checkpoint
+    const target = await this.#target(plan, saved)
+    const output = await resumeOutput(target, { name: { id, epoch }, sizeBytes, state }, this.#run.signal)
+    return output && { output, note: note.data }
   }
 
   /** Makes an output by copying an object inside or between stores; undefined when it has to be read and written. */
@@ -137,17 +165,34 @@ export class TaskOutputs {
     return output
   }
 
-  async #target(plan: OutputPlan): Promise<OutputTarget> {
+  /** `former`: what it goes on from, which is of no use any more once it has saved more itself. */
+  async #target(plan: OutputPlan, former?: Saved): Promise<OutputTarget> {
     const storage = await this.#deps.pools.open(plan.poolId)
     const name = await this.#reserve(plan.poolId)
-    return { storage, name, onFinished: (made) => this.#add({ id: name.id, ...plan, ...made }) }
+    let [isSaved, replaced] = [former !== undefined, former]
+    return {
+      storage,
+      name,
+      onSaved: async ({ sizeBytes, state }, note) => {
+        const { taskId, epoch } = this.#run
+        const checkpoint = { slot: plan.slot, sizeBytes, state, note }
+        if (!(await saveOutput(this.#deps.sql, { taskId, epoch }, name.id, checkpoint))) throw new StopReason('lost')
+        isSaved = true
+        const useless = replaced
+        replaced = undefined
+        // What cannot be removed now is by the next claim, or the sweep.
+        if (useless) await this.#discard([useless]).catch(() => {})
+      },
+      onFinished: (made) => this.#add({ id: name.id, ...plan, ...made }, isSaved),
+    }
   }
 
-  async #add(output: FinishedOutput): Promise<FinishedOutput> {
+  /** What was worth saving is noted at once. */
+  async #add(output: FinishedOutput, isUrgent: boolean): Promise<FinishedOutput> {
     this.#finished.set(output.slot, output)
     this.#unnoted.push(output)
     const isDue = this.#unnoted.length >= noteEveryCount || performance.now() - this.#notedAtMs >= noteEveryMs
-    if (isDue) await this.flush()
+    if (isDue || isUrgent) await this.flush()
     return output
   }
 
@@ -176,7 +221,7 @@ export class TaskOutputs {
     return reserving
   }
 
-  async #discard(rows: readonly OutputRow[]): Promise<void> {
+  async #discard(rows: readonly Begun[]): Promise<void> {
     for (const { id, epoch, poolId } of rows) {
       const storage = await this.#deps.pools.open(poolId)
       await storage.discardObject({ id, epoch })

@@ -1,8 +1,11 @@
-import type { Sql } from '../db/connect.ts'
+import { z } from 'zod'
+import type { Query, Sql } from '../db/connect.ts'
 import { type FileRow, findFile, findFiles } from '../db/files.ts'
+import type { FinishedOutput } from '../db/outputs.ts'
 import type { ByteRange } from '../storage/contract.ts'
 import { type JobContext, Permanent } from '../tasks/define-job.ts'
 import type { OutputDeps, OutputPlan, StoredObject, TaskOutputs } from './outputs.ts'
+import { type OutputPart, writeParts } from './write-parts.ts'
 
 /** An account's files in the order of the ids. Throws Permanent SOURCE_MISSING, naming the first that is not there. */
 export async function findSources(
@@ -69,34 +72,62 @@ function reasonOf(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error('aborted')
 }
 
+/** Where a copy is to be gone on from is its size, which its pool knows. */
+const copyNote = z.object({})
+
+type CopyOptions = Pick<JobContext, 'signal'> & {
+  /** Is told of bytes of the copy that are there, whoever made them. */
+  onBytes?: (countBytes: number) => void
+  /** Resolves when as many bytes may be copied. */
+  throttle?: (countBytes: number) => Promise<void>
+}
+
 /**
  * Makes an output with the bytes of a stored file in another pool: inside the stores where they can, else by reading and
- * writing, and then the sum of what was read must be the file's. Throws Permanent SOURCE_DAMAGED, and leaves nothing.
+ * writing, from where an earlier claim left it; then the sum of the copy must be the file's. Throws Permanent SOURCE_DAMAGED,
+ * and leaves nothing.
  */
 export async function copySource(
   deps: OutputDeps,
   outputs: TaskOutputs,
   { plan, file }: { plan: OutputPlan; file: FileRow },
-  {
-    signal,
-    onBytes = () => {},
-  }: Pick<JobContext, 'signal'> & { onBytes?: (countBytes: number) => void | Promise<void> },
-) {
+  { signal, onBytes = () => {}, throttle = async () => {} }: CopyOptions,
+): Promise<FinishedOutput> {
+  const resumed = await outputs.resume(plan, copyNote)
   const source = (await deps.pools.open(file.poolId)).source(file.objectKey, file.sizeBytes)
-  const cloned = await outputs.clone(plan, file, source)
+  const cloned = resumed ? undefined : await outputs.clone(plan, file, source)
   if (cloned) {
-    await onBytes(file.sizeBytes)
+    onBytes(file.sizeBytes)
+    await throttle(file.sizeBytes)
     return cloned
   }
-  const output = await outputs.begin(plan)
-  try {
-    for await (const piece of readSource(deps, file, { startBytes: 0, lengthBytes: file.sizeBytes }, signal)) {
-      await output.write(piece)
-      await onBytes(piece.length)
+  const output = resumed?.output ?? (await outputs.begin(plan))
+  const startBytes = output.sizeBytes
+  onBytes(startBytes)
+  const rest = readSource(deps, file, { startBytes, lengthBytes: file.sizeBytes - startBytes }, signal)
+  const parts = async function* (): AsyncGenerator<OutputPart> {
+    for await (const piece of rest) {
+      yield { pieces: [piece], note: () => ({}) }
+      onBytes(piece.length)
+      await throttle(piece.length)
     }
-    return await output.finish(file.sha256)
-  } catch (error) {
-    await output.abandon()
-    throw error
+  }
+  return writeParts(output, parts, { signal, expected: file.sha256 })
+}
+
+/**
+ * Throws Permanent SOURCE_MISSING or SOURCE_CHANGED, naming it, when one of the files was deleted, or has other bytes, since
+ * its row was read.
+ */
+export async function requireUnchanged(query: Query, files: readonly FileRow[]): Promise<void> {
+  const [first] = files
+  if (first === undefined) return
+  const ids = files.map((file) => file.id)
+  const rows = await findFiles(query, { accountId: first.accountId, ids })
+  const now = new Map(rows.map((row) => [row.id, row]))
+  for (const file of files) {
+    const found = now.get(file.id) ?? missing(file.id)
+    if (found.sha256.equals(file.sha256)) continue
+    throw new Permanent('SOURCE_CHANGED', `File ${file.id} was replaced by somebody else while the task ran.`)
   }
 }

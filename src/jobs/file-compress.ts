@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { archiveFormats, type ArchiveFormat } from '../archive/write.ts'
 import { storableText } from '../contract/fields.ts'
 import type { FileRow } from '../db/files.ts'
-import { compressCheckpoint, type CompressDeps, compressFiles } from '../files/compress.ts'
+import { type CompressDeps, compressFiles } from '../files/compress.ts'
 import { contentTypeOf } from '../files/content-type.ts'
 import { findSources } from '../files/sources.ts'
 import { defineJob, type Job } from '../tasks/define-job.ts'
@@ -34,7 +34,6 @@ export function fileCompress(deps: CompressDeps): Job {
       targetPoolId: uuid.optional(),
       targetBundleId: uuid.nullish(),
     }),
-    checkpoint: compressCheckpoint,
     results: z.object({
       resultFileId: z.string(),
       compressedSize: z.number(),

@@ -1,12 +1,10 @@
 import { z } from 'zod'
-import { decryptWith } from '../age/decrypt.ts'
 import { checkDecryptionKeys } from '../age/keys.ts'
-import type { Workforce } from '../age/threads.ts'
 import { removeFiles } from '../db/file-changes.ts'
 import { contentTypeOf } from '../files/content-type.ts'
+import { type DecryptDeps, decryptSource } from '../files/decrypt.ts'
 import { makeOfEach } from '../files/make-each.ts'
-import type { OutputDeps } from '../files/outputs.ts'
-import { counted, findSources, readSource } from '../files/sources.ts'
+import { findSources } from '../files/sources.ts'
 import { defineJob, type Job } from '../tasks/define-job.ts'
 import { fileIds, fits } from './parameters.ts'
 
@@ -21,7 +19,7 @@ const parameters = z
   .superRefine(fits(checkDecryptionKeys))
 
 /** Makes the plaintext of each age file. What cannot be opened to its very end leaves no file. */
-export function fileDecrypt(deps: OutputDeps & { crypt: Workforce }): Job {
+export function fileDecrypt(deps: DecryptDeps): Job {
   return defineJob({
     type: 'FileDecrypt',
     title: 'Decrypt files',
@@ -29,12 +27,10 @@ export function fileDecrypt(deps: OutputDeps & { crypt: Workforce }): Job {
     secrets: ['password', 'identities'],
     results: z.object({ filesProcessed: z.number(), resultFileIds: z.array(z.string()), resultFilesCount: z.number() }),
     run: async ({ removeOriginal, ...given }, context) => {
-      const { accountId, signal } = context
+      const { accountId } = context
       const files = await findSources(context.sql, { accountId, fileIds: given.fileIds })
-      const made = await makeOfEach(deps, files, context, async (file, onRead) => {
-        const whole = { startBytes: 0, lengthBytes: file.sizeBytes }
-        const source = counted(readSource(deps, file, whole, signal), onRead)
-        return decryptWith(given, source, { signal, workforce: deps.crypt, lendsPieces: true })
+      const made = await makeOfEach(deps, files, context, (file, onRead) => {
+        return decryptSource(deps, { keys: given, file, onRead }, context)
       })
       return {
         kind: 'completed',

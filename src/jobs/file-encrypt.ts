@@ -1,12 +1,10 @@
 import { z } from 'zod'
 import { checkEncryptionKeys } from '../age/keys.ts'
-import { encryptTo, scryptLogN } from '../age/encrypt.ts'
-import type { Workforce } from '../age/threads.ts'
 import { removeFiles } from '../db/file-changes.ts'
 import { unknownType } from '../files/content-type.ts'
+import { type EncryptDeps, encryptSource } from '../files/encrypt.ts'
 import { makeOfEach } from '../files/make-each.ts'
-import type { OutputDeps } from '../files/outputs.ts'
-import { counted, findSources, readSource } from '../files/sources.ts'
+import { findSources } from '../files/sources.ts'
 import { defineJob, type Job } from '../tasks/define-job.ts'
 import { fileIds, fits } from './parameters.ts'
 
@@ -24,7 +22,7 @@ const parameters = z
  * Makes an age file of each file (age-encryption.org/v1), for a password or for recipients. With `removeOriginal` the
  * originals are gone for good once all are encrypted.
  */
-export function fileEncrypt(deps: OutputDeps & { crypt: Workforce }): Job {
+export function fileEncrypt(deps: EncryptDeps): Job {
   return defineJob({
     type: 'FileEncrypt',
     title: 'Encrypt files',
@@ -32,12 +30,10 @@ export function fileEncrypt(deps: OutputDeps & { crypt: Workforce }): Job {
     secrets: ['password'],
     results: z.object({ filesProcessed: z.number(), resultFileIds: z.array(z.string()), resultFilesCount: z.number() }),
     run: async ({ removeOriginal, ...given }, context) => {
-      const { accountId, signal } = context
+      const { accountId } = context
       const files = await findSources(context.sql, { accountId, fileIds: given.fileIds })
-      const made = await makeOfEach(deps, files, context, async (file, onRead) => {
-        const { encrypt } = await encryptTo(given, { signal, workforce: deps.crypt, lendsPieces: true, scryptLogN })
-        const whole = { startBytes: 0, lengthBytes: file.sizeBytes }
-        return encrypt(counted(readSource(deps, file, whole, signal), onRead))
+      const made = await makeOfEach(deps, files, context, (file, onRead) => {
+        return encryptSource(deps, { keys: given, file, onRead }, context)
       })
       return {
         kind: 'completed',

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Workforce } from '../age/threads.ts'
+import type { Sealer } from '../auth/seal.ts'
 import { closeUpload } from '../db/uploads.ts'
 import { defineJob, type Job } from '../tasks/define-job.ts'
 import type { ClearDeps } from '../uploads/clear.ts'
@@ -8,7 +9,7 @@ import { refuseUploadRetry, uploadStopped, uploadWantsWorker } from '../uploads/
 import { uploadType } from '../uploads/upload-type.ts'
 
 /** Finishing an upload whose chunks are all there. */
-export function fileUpload(deps: ClearDeps & { crypt: Workforce }): Job {
+export function fileUpload(deps: ClearDeps & { crypt: Workforce; sealer: Sealer | undefined }): Job {
   return defineJob({
     type: uploadType,
     title: 'Upload',

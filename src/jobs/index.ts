@@ -1,4 +1,5 @@
 import type { Workforce } from '../age/threads.ts'
+import type { Sealer } from '../auth/seal.ts'
 import type { CompressDeps } from '../files/compress.ts'
 import type { DecompressDeps } from '../files/decompress.ts'
 import type { ConversionPlace } from '../files/convert.ts'
@@ -18,6 +19,7 @@ export type JobDeps = ClearDeps &
   CompressDeps &
   DecompressDeps & {
     crypt: Workforce
+    sealer: Sealer | undefined
     /** Undefined in a process that runs no tasks. */
     conversion: ConversionPlace | undefined
   }

@@ -25,7 +25,10 @@ export async function continueObject(
   { name: earlier, sizeBytes }: ObjectCheckpoint,
   { onPiece, signal }: { onPiece: (piece: Buffer) => void; signal: AbortSignal },
 ): Promise<ObjectWriter | undefined> {
-  const source = await onMedium(() => unlessAbsent(() => open(layout.output(earlier), 'r')))
+  // A claim that died between publishing it and noting that has left the whole of it among the objects.
+  const source =
+    (await onMedium(() => unlessAbsent(() => open(layout.output(earlier), 'r')))) ??
+    (await onMedium(() => unlessAbsent(() => open(layout.object(layout.objectKey(earlier)), 'r'))))
   if (source === undefined) return undefined
   try {
     const { size } = await onMedium(() => source.stat())

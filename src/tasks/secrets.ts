@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { Sealer } from '../auth/seal.ts'
 import type { Query } from '../db/connect.ts'
+import { disownOutputs } from '../db/outputs.ts'
 import { eraseEndedSecrets, eraseSecrets, findSecrets, putSecrets } from '../db/secrets.ts'
 import { AppError } from '../errors.ts'
 import { type Job, Permanent } from './define-job.ts'
@@ -67,7 +68,11 @@ export async function renewSecrets(
     const errors = wrong.map((name) => ({ field: `parameters.${name}`, message: 'cannot be changed by a retry' }))
     throw new AppError('VALIDATION_FAILED', 'The request is not valid.', { details: { errors } })
   }
-  if (Object.keys(brought).length > 0) return keepSecrets(query, sealer, task.id, brought)
+  if (Object.keys(brought).length > 0) {
+    // What was made with the former ones is not what is wanted now.
+    await disownOutputs(query, task.id)
+    return keepSecrets(query, sealer, task.id, brought)
+  }
   if (!task.hasSecrets || (await findSecrets(query, task.id))) return
   throw new AppError('SECRET_REQUIRED', 'The password of this task was erased; send it again in `parameters`.', {
     details: { taskId: task.id, fields: job.secrets },

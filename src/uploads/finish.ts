@@ -1,12 +1,14 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { encryptTo, scryptLogN } from '../age/encrypt.ts'
 import type { Workforce } from '../age/threads.ts'
+import type { Sealer } from '../auth/seal.ts'
 import { listChecksums } from '../db/chunks.ts'
 import type { Query, Sql } from '../db/connect.ts'
 import { insertFile, insertObject } from '../db/files.ts'
 import { closeUpload, findUpload, reopenChunks, type UploadRow } from '../db/uploads.ts'
 import { changeUsage } from '../db/usage.ts'
 import { unknownType } from '../files/content-type.ts'
+import { encryptionParts, type EncryptionStart, encryptionStart } from '../files/encrypt.ts'
+import { makeOutput } from '../files/make-each.ts'
 import { TaskOutputs } from '../files/outputs.ts'
 import type { Pools } from '../files/pools.ts'
 import type { SealedSink } from '../storage/contract.ts'
@@ -15,7 +17,7 @@ import { loadChecksumLike } from './checksum.ts'
 import { clearSink } from './clear.ts'
 
 export type FinishedUpload = { fileId: string }
-export type FinishDeps = { pools: Pools; crypt: Workforce }
+export type FinishDeps = { pools: Pools; crypt: Workforce; sealer: Sealer | undefined }
 
 /**
  * Turns an upload whose chunks are all there into a file: reads every byte back, checks the SHA-256 against the declared
@@ -59,7 +61,7 @@ export async function finishUpload(
 
 /** Makes an age file of the bytes that were uploaded, which is all that stays of them. */
 async function encryptUpload(
-  { pools, crypt }: FinishDeps,
+  { pools, ...tools }: FinishDeps,
   { upload, sealed, password }: { upload: UploadRow; sealed: SealedSink; password: string },
   context: JobContext,
 ): Promise<JobOutcome<FinishedUpload>> {
@@ -67,11 +69,14 @@ async function encryptUpload(
   const outputs = await TaskOutputs.open({ sql, pools }, context)
   const slot = upload.taskId
   if (!outputs.finished(slot)) {
-    const output = await outputs.begin({ slot, poolId: upload.poolId })
-    const { encrypt } = await encryptTo({ password }, { signal, workforce: crypt, lendsPieces: true, scryptLogN })
-    const plaintext = sealed.read({ startBytes: 0, lengthBytes: upload.fileSizeBytes }, signal)
-    for await (const piece of encrypt(plaintext)) await output.write(piece)
-    await output.finish()
+    const read = (startBytes: number) =>
+      sealed.read({ startBytes, lengthBytes: upload.fileSizeBytes - startBytes }, signal)
+    const encryption = { keys: { password }, plaintextBytes: upload.fileSizeBytes, read }
+    const making = {
+      note: encryptionStart(tools, context),
+      parts: (from: EncryptionStart | undefined) => encryptionParts(tools, encryption, from, context),
+    }
+    await makeOutput(outputs, { slot, poolId: upload.poolId }, making, context)
   }
   const fileId = randomUUID()
   const file = {

@@ -47,12 +47,12 @@ describe('the outputs of a task', () => {
   const deps = () => ({ sql: ledger.sql, pools, log: silent })
 
   /** Outputs of the task's next claim. */
-  async function claimed(keep?: Parameters<typeof TaskOutputs.open>[2]): Promise<TaskOutputs> {
+  async function claimed(): Promise<TaskOutputs> {
     await ledger.sql`
       update tasks set epoch = epoch + 1, status = 'InProgress', lease_expires_at = now() + interval '1 hour'
       where id = ${taskId}`
     const { epoch } = await ledger.task(taskId)
-    return TaskOutputs.open(deps(), { taskId, epoch: Number(epoch), signal: never }, keep)
+    return TaskOutputs.open(deps(), { taskId, epoch: Number(epoch), signal: never })
   }
 
   async function write(outputs: TaskOutputs, slot: string, bytes: Buffer) {
@@ -114,21 +114,6 @@ describe('the outputs of a task', () => {
     expect(await onDisk()).toBe(1)
     await transact(ledger.sql, (query) => second.commit(query, [file('done')]))
     expect(await ledger.sql`select 1 from files`).toHaveLength(1)
-  })
-
-  it('go on in the next claim from their checkpoint with the right sum', async () => {
-    const bytes = randomBytes(2_000_000)
-    const begun = await (await claimed()).begin({ slot: 'a', poolId })
-    onTestFinished(() => begun.close())
-    await begun.write(bytes.subarray(0, 1_200_000))
-    const checkpoint = await begun.checkpoint()
-    const outputs = await claimed(checkpoint)
-    const output = await outputs.resume({ slot: 'a', poolId }, checkpoint)
-    await output?.write(bytes.subarray(1_200_000))
-    expect(await output?.finish()).toMatchObject({
-      sizeBytes: 2_000_000,
-      sha256: createHash('sha256').update(bytes).digest(),
-    })
   })
 
   it('of a claim that was lost are neither begun nor committed', async () => {

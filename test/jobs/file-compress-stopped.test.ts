@@ -50,9 +50,10 @@ describe('FileCompress, stopped half-way', { timeout: 120_000 }, () => {
   /** Until the task has noted that it is past the first file, and past what a block may refer to. */
   async function untilNoted(taskId: string): Promise<void> {
     await until(async () => {
-      const [task] = await stage.sql<{ state: { at?: { entry: number }; doneBytes?: number } | null }[]>`
-        select checkpoint -> 'state' as state from tasks where id = ${taskId}`
-      const { at, doneBytes = 0 } = task?.state ?? {}
+      const [output] = await stage.sql<{ state: { at?: { entry: number }; doneBytes?: number } }[]>`
+        select checkpoint -> 'note' -> 'state' as state from task_outputs
+        where task_id = ${taskId} and checkpoint is not null`
+      const { at, doneBytes = 0 } = output?.state ?? {}
       return (at?.entry ?? 0) > 0 || doneBytes > 200_000 || undefined
     }, 40_000)
   }

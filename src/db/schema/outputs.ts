@@ -1,4 +1,4 @@
-import { bigint, index, integer, pgTable, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, index, integer, jsonb, pgTable, text, uuid } from 'drizzle-orm/pg-core'
 import { bytea, moment } from './columns.ts'
 import { pools } from './files.ts'
 
@@ -21,6 +21,8 @@ export const taskOutputs = pgTable(
     key: text('key'),
     sizeBytes: bigint('size_bytes', { mode: 'number' }),
     sha256: bytea('sha256'),
+    /** Of one that is not finished: what a later claim goes on from. */
+    checkpoint: jsonb('checkpoint'),
     createdAt: moment('created_at').notNull().defaultNow(),
   },
   (table) => [index('task_outputs_task').on(table.taskId)],
