@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { chunksOf, type TestClient } from '../support/client.ts'
+import { holdCommits } from '../support/held-commits.ts'
 import { expectOneFile, patternOf, poolFiles, untilClaimed, untilCompleted } from '../support/outcome.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
@@ -41,7 +42,7 @@ describe('an upload whose worker', { timeout: 60_000 }, () => {
   it('is killed between publishing the object and committing it is finished by another', async () => {
     await stage.system.startWorker()
     const { client, taskId } = await send(stage)
-    const commit = await holdCommit(stage)
+    const commit = await holdCommits(stage.sql)
     await client.complete(taskId, { prefer: 'respond-async' })
     await commit.reached()
     expect((await poolFiles(stage.system)).filter((name) => name.includes(taskId))).toEqual([
@@ -81,7 +82,7 @@ describe('an upload whose worker freezes past its lease', { timeout: 60_000 }, (
 
   it('in the middle of the last transaction is finished by another, and nothing changes when it wakes', async () => {
     const { client, taskId } = await send(stage)
-    const commit = await holdCommit(stage)
+    const commit = await holdCommits(stage.sql)
     await client.complete(taskId, { prefer: 'respond-async' })
     await commit.reached()
     await expectTakenOver(stage, client, taskId, commit.letGo)
@@ -137,25 +138,4 @@ async function picture(stage: Stage, taskId: string): Promise<unknown> {
 async function statusOf(stage: Stage, taskId: string): Promise<unknown> {
   const [task] = await stage.sql`select status, epoch from tasks where id = ${taskId}`
   return task
-}
-
-/** Makes the transaction that would end the upload wait in its middle: the object is published, its rows are not kept. */
-async function holdCommit({ sql }: Stage) {
-  const held = await sql.reserve()
-  await held`begin`
-  // Only a new row that refers to the pool has to wait for this.
-  const [self] = await held`select pg_backend_pid() as pid from pools for update`
-  return {
-    reached: () =>
-      until(async () => {
-        const [blocked] = await sql`
-          select pid from pg_stat_activity
-          where datname = current_database() and application_name like '%worker' and ${self?.['pid']} = any(pg_blocking_pids(pid))`
-        return blocked
-      }),
-    letGo: async () => {
-      await held`rollback`
-      held.release()
-    },
-  }
 }
