@@ -1,14 +1,18 @@
 import type { Query } from './connect.ts'
 
-/** Objects that lost their last file at least `graceMs` ago, as far as is known without a lock. */
-export async function findOrphanedObjects(query: Query, graceMs: number, limit: number): Promise<string[]> {
-  const rows = await query<{ id: string }[]>`
-    select id from objects
-    where orphaned_at < now() - ${graceMs} * interval '1 millisecond'
+export type OldThings = { olderThanMs: number; notIn: readonly string[]; limit: number }
+
+/** Objects that lost their last file so long ago, as far as is known without a lock; not those in pools of `notIn`. */
+export async function findOrphanedObjects(
+  query: Query,
+  { olderThanMs, notIn, limit }: OldThings,
+): Promise<{ id: string; poolId: string }[]> {
+  return query<{ id: string; poolId: string }[]>`
+    select id, pool_id from objects
+    where orphaned_at < now() - ${olderThanMs} * interval '1 millisecond' and pool_id <> all(${notIn}::uuid[])
       and not exists (select 1 from files where object_id = objects.id)
     -- In no order, so that those of a pool that is out of reach do not hold up the others.
     order by random() limit ${limit}`
-  return rows.map(({ id }) => id)
 }
 
 /** Holds an object to which no file refers; undefined when one does by now, or somebody else holds it. */

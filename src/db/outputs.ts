@@ -1,6 +1,6 @@
 import type { Claim } from './claims.ts'
 import { jsonb, type Query } from './connect.ts'
-import { orphanObjects } from './objects.ts'
+import { type OldThings, orphanObjects } from './objects.ts'
 import type { UsageChange } from './usage.ts'
 
 /** An output whose bytes are durable in its pool. */
@@ -65,10 +65,11 @@ export async function finishOutputs(query: Query, claim: Claim, outputs: readonl
   return rows.count === outputs.length
 }
 
-/** What a task has written so far. */
+/** What a task has written so far and was not discarded. */
 export async function listOutputs(query: Query, taskId: string): Promise<OutputRow[]> {
   return query<OutputRow[]>`
-    select id, epoch, pool_id, slot, key, size_bytes, sha256, checkpoint from task_outputs where task_id = ${taskId}`
+    select id, epoch, pool_id, slot, key, size_bytes, sha256, checkpoint from task_outputs
+    where task_id = ${taskId} and discarded_at is null`
 }
 
 export type OutputFile = {
@@ -172,24 +173,25 @@ export async function switchObjects(
   return { fileIds: rows.map(({ id }) => id), changes }
 }
 
-export type Leftover = { id: string; taskId: string; epoch: number; poolId: string }
+export type Leftover = { id: string; epoch: number; poolId: string }
 
 /**
- * Outputs of tasks that have ended at least `graceMs` ago, or are gone: nobody will commit them. From here on they count as
- * unfinished, so that a task that is tried again does not rely on them.
+ * Outputs of tasks that have ended so long ago, or are gone: nobody will commit them. From here on they count as unfinished,
+ * so that a task that is tried again does not rely on them. Those in pools of `notIn` are left as they are.
  */
-export async function takeLeftoverOutputs(query: Query, graceMs: number, limit: number): Promise<Leftover[]> {
+export async function takeLeftoverOutputs(query: Query, { olderThanMs, notIn, limit }: OldThings): Promise<Leftover[]> {
   return query<Leftover[]>`
     with ended as (
       select o.id from task_outputs o left join tasks t on t.id = o.task_id
-      where (t.id is null or (t.lease_expires_at is null and t.completed_at < now() - ${graceMs} * interval '1 millisecond'
-        and t.status in ('Completed', 'Failed', 'Cancelled', 'Expired')))
+      where o.discarded_at is null and o.pool_id <> all(${notIn}::uuid[])
+        and (t.id is null or (t.lease_expires_at is null and t.completed_at < now() - ${olderThanMs} * interval '1 millisecond'
+          and t.status in ('Completed', 'Failed', 'Cancelled', 'Expired')))
       -- In no order, so that those of a pool that is out of reach do not hold up the others.
       order by random() limit ${limit} for update of o skip locked
     )
     update task_outputs set slot = null, key = null, size_bytes = null, sha256 = null, checkpoint = null
     from ended where task_outputs.id = ended.id
-    returning task_outputs.id, task_id, epoch, pool_id`
+    returning task_outputs.id, epoch, pool_id`
 }
 
 /** Has a task rely on nothing that it wrote: its next claim begins everything anew. */
@@ -197,6 +199,22 @@ export async function disownOutputs(query: Query, taskId: string): Promise<void>
   await query`
     update task_outputs set slot = null, key = null, size_bytes = null, sha256 = null, checkpoint = null
     where task_id = ${taskId}`
+}
+
+/** Notes that the bytes of outputs were removed. */
+export async function markDiscarded(query: Query, ids: readonly string[]): Promise<void> {
+  await query`update task_outputs set discarded_at = now() where id = any(${ids}::uuid[])`
+}
+
+/** Outputs whose bytes were removed so long ago, but not those in pools of `notIn`. */
+export async function findDiscardedOutputs(
+  query: Query,
+  { olderThanMs, notIn, limit }: OldThings,
+): Promise<Leftover[]> {
+  return query<Leftover[]>`
+    select id, epoch, pool_id from task_outputs
+    where discarded_at < now() - ${olderThanMs} * interval '1 millisecond' and pool_id <> all(${notIn}::uuid[])
+    order by random() limit ${limit}`
 }
 
 /** Forgets outputs whose bytes are gone. */

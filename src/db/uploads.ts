@@ -1,5 +1,6 @@
 import type { TaskStatus } from '../contract/task.ts'
 import type { Query } from './connect.ts'
+import type { OldThings } from './objects.ts'
 import { changeUsage } from './usage.ts'
 
 export type UploadRow = {
@@ -130,13 +131,14 @@ export async function markSinkClosed(query: Query, taskId: string): Promise<void
 
 export type OpenSink = Pick<UploadRow, 'taskId' | 'poolId' | 'sinkKey' | 'epoch'> & { keepKey: string | null }
 
-/** Sinks of uploads that have ended at least `graceMs` ago: their clean-up was interrupted. */
-export async function findLeftoverSinks(query: Query, graceMs: number, limit: number): Promise<OpenSink[]> {
+/** Sinks of uploads that have ended so long ago: their clean-up was interrupted. */
+export async function findLeftoverSinks(query: Query, { olderThanMs, notIn, limit }: OldThings): Promise<OpenSink[]> {
   return query<OpenSink[]>`
     select u.task_id, u.pool_id, u.sink_key, t.epoch, o.key as keep_key
     from uploads u join tasks t on t.id = u.task_id
       left join files f on f.id = u.file_id left join objects o on o.id = f.object_id
-    where u.sink_open and u.phase = 'done' and t.completed_at < now() - ${graceMs} * interval '1 millisecond'
+    where u.sink_open and u.phase = 'done' and t.completed_at < now() - ${olderThanMs} * interval '1 millisecond'
+      and u.pool_id <> all(${notIn}::uuid[])
     -- In no order, so that those of a pool that is out of reach do not hold up the others.
     order by random() limit ${limit}`
 }

@@ -3,10 +3,10 @@ import type { z } from 'zod'
 import type { Query, Sql } from '../db/connect.ts'
 import {
   commitOutputs,
-  deleteOutputs,
   type FinishedOutput,
   finishOutputs,
   listOutputs,
+  markDiscarded,
   type ObjectSwitch,
   type OutputCheckpoint,
   type OutputFile,
@@ -227,7 +227,7 @@ export class TaskOutputs {
       await storage.discardObject({ id, epoch })
     }
     if (rows.length > 0) {
-      await deleteOutputs(
+      await markDiscarded(
         this.#deps.sql,
         rows.map(({ id }) => id),
       )

@@ -3,30 +3,48 @@ import { deleteExpiredAccesses } from '../db/bundles.ts'
 import { type Sql, transact } from '../db/connect.ts'
 import { deleteObject, findOrphanedObjects, lockOrphan } from '../db/objects.ts'
 import { purgeFiles } from '../db/file-changes.ts'
-import { deleteOutputs, takeLeftoverOutputs } from '../db/outputs.ts'
+import {
+  deleteOutputs,
+  findDiscardedOutputs,
+  type Leftover,
+  markDiscarded,
+  takeLeftoverOutputs,
+} from '../db/outputs.ts'
 import type { Log } from '../log.ts'
 import type { Pools } from './pools.ts'
+import { type Swept, sweepPools } from './sweep-pools.ts'
 
 export type FileSweepDeps = { sql: Sql; pools: Pools; log: Log }
 
-const batch = 100
 /** A worker that is told late that its task has ended may write for so long. */
 const leftoverGraceMs = 60_000
+/** No request of a claim that was lost reaches a store later than this, retries included: a completion is tried for 15 min. */
+const lateMs = 20 * 60_000
 
-/** Removes what ended tasks wrote and never committed. Answers how many outputs it removed. */
+/**
+ * Removes what ended tasks wrote and never committed. What was removed is remembered for a while, and then removed once more:
+ * a late request may have made it again. Answers how many outputs it removed for the first time.
+ */
 export async function sweepOutputs({ sql, pools, log }: FileSweepDeps): Promise<number> {
-  const leftovers = await takeLeftoverOutputs(sql, leftoverGraceMs, batch)
-  const gone: string[] = []
-  for (const { id, epoch, poolId } of leftovers) {
+  const discard = async ({ id, epoch, poolId }: Leftover, note: typeof markDiscarded): Promise<Swept> => {
     try {
       await (await pools.open(poolId)).discardObject({ id, epoch })
-      gone.push(id)
     } catch (error) {
       log.warn({ err: error, poolId, outputId: id }, 'an output could not be removed; the sweep tries again')
+      return 'failed'
     }
+    await note(sql, [id])
+    return 'done'
   }
-  if (gone.length > 0) await deleteOutputs(sql, gone)
-  return gone.length
+  const removed = await sweepPools(
+    (notIn, limit) => takeLeftoverOutputs(sql, { olderThanMs: leftoverGraceMs, notIn, limit }),
+    (output) => discard(output, markDiscarded),
+  )
+  await sweepPools(
+    (notIn, limit) => findDiscardedOutputs(sql, { olderThanMs: lateMs, notIn, limit }),
+    (output) => discard(output, deleteOutputs),
+  )
+  return removed
 }
 
 /** Removes files that have expired or lain in the trash for `trashMs`. Answers how many. */
@@ -41,15 +59,17 @@ export async function sweepShares({ sql }: Pick<FileSweepDeps, 'sql'>): Promise<
 
 /** Removes objects that no file has referred to for `graceMs`. Answers how many. */
 export async function sweepOrphans({ sql, pools, log }: FileSweepDeps, graceMs: number): Promise<number> {
-  let removed = 0
-  for (const id of await findOrphanedObjects(sql, graceMs, batch)) {
-    try {
-      if (await removeOrphan(sql, pools, id)) removed++
-    } catch (error) {
-      log.warn({ err: error, objectId: id }, 'an object could not be removed; the sweep tries again')
-    }
-  }
-  return removed
+  return sweepPools(
+    (notIn, limit) => findOrphanedObjects(sql, { olderThanMs: graceMs, notIn, limit }),
+    async ({ id, poolId }) => {
+      try {
+        return (await removeOrphan(sql, pools, id)) ? 'done' : 'skipped'
+      } catch (error) {
+        log.warn({ err: error, poolId, objectId: id }, 'an object could not be removed; the sweep tries again')
+        return 'failed'
+      }
+    },
+  )
 }
 
 /** The bytes go first, under the row's lock, so that no file can come to refer to what is not there. */

@@ -1,5 +1,6 @@
 import { listPools } from '../db/pools.ts'
 import { findLeftoverSinks, findStaleUploads, findUnknownIds } from '../db/uploads.ts'
+import { sweepPools } from '../files/sweep-pools.ts'
 import type { Storage, Unfinished } from '../storage/contract.ts'
 import { type ControlDeps, expire } from '../tasks/control.ts'
 import { type ClearDeps, clearSink } from './clear.ts'
@@ -19,11 +20,12 @@ export async function sweepStaleUploads(deps: ControlDeps, staleThresholdMs: num
   }
 }
 
-/** Removes staging whose removal was interrupted. Answers how many uploads it looked at. */
+/** Removes staging whose removal was interrupted. Answers of how many uploads. */
 export async function sweepLeftoverSinks(deps: ClearDeps): Promise<number> {
-  const leftovers = await findLeftoverSinks(deps.sql, leftoverGraceMs, batch)
-  for (const sink of leftovers) await clearSink(deps, sink)
-  return leftovers.length
+  return sweepPools(
+    (notIn, limit) => findLeftoverSinks(deps.sql, { olderThanMs: leftoverGraceMs, notIn, limit }),
+    async (sink) => ((await clearSink(deps, sink)) ? 'done' : 'failed'),
+  )
 }
 
 /**

@@ -139,6 +139,24 @@ describe('the outputs of a task', () => {
     await end()
     expect(await sweepOutputs(deps())).toBeGreaterThan(1)
     expect(await onDisk()).toBe(0)
+    await ledger.sql`update task_outputs set discarded_at = now() - interval '1 hour'`
+    expect(await sweepOutputs(deps())).toBe(0)
+    expect(await ledger.sql`select 1 from task_outputs`).toHaveLength(0)
+  })
+
+  it('that were removed are removed again when a late request of a lost claim made them', async () => {
+    await leaveOpen(await claimed())
+    await claimed()
+    expect(await onDisk()).toBe(0)
+    const [row] = await ledger.sql<{ id: string; epoch: number }[]>`select id, epoch from task_outputs`
+    const late = await (await pools.open(poolId)).createObject({ id: String(row?.id), epoch: Number(row?.epoch) })
+    await late.write(randomBytes(1000))
+    await late.publish()
+    await sweepOutputs(deps())
+    expect(await onDisk()).toBe(1)
+    await ledger.sql`update task_outputs set discarded_at = now() - interval '1 hour'`
+    await sweepOutputs(deps())
+    expect(await onDisk()).toBe(0)
     expect(await ledger.sql`select 1 from task_outputs`).toHaveLength(0)
   })
 
@@ -188,6 +206,21 @@ describe('the outputs of a task', () => {
       expect(await sweepOrphans(deps(), 3_600_000)).toBe(1)
       expect(await onDisk()).toBe(0)
       expect(await ledger.sql`select 1 from objects`).toHaveLength(0)
+    })
+
+    it('go all at once, however many, and those in a pool that is away do not hold up the others', async () => {
+      const awayId = randomUUID()
+      await ledger.sql`
+        insert into pools (id, name, kind, settings) values (${awayId}, 'away', 'local', '{"path": "/dev/null/away"}')`
+      await ledger.sql`
+        insert into objects (id, pool_id, key, size_bytes, sha256, orphaned_at)
+        select gen_random_uuid(), case when n % 2 = 0 then ${awayId}::uuid else ${poolId}::uuid end,
+          'objects/00/00/00000000-0000-4000-8000-' || lpad(n::text, 12, '0') || '-1', 1, decode('00', 'hex'), now() - interval '2 hours'
+        from generate_series(1, 500) as n`
+      expect(await sweepOrphans(deps(), 3_600_000)).toBe(250)
+      expect(await ledger.sql`select 1 from objects`).toHaveLength(250)
+      await ledger.sql`delete from objects`
+      await ledger.sql`delete from pools where id = ${awayId}`
     })
 
     it('stay when a file has come to refer to them again', async () => {

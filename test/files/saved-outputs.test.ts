@@ -114,7 +114,7 @@ describe('outputs that were saved', () => {
     await ledger.sql`
       update tasks set status = 'Failed', runnable = false, lease_expires_at = null, completed_at = now() - interval '1 hour'
       where id = ${taskId}`
-    await takeLeftoverOutputs(ledger.sql, 0, 100)
+    await takeLeftoverOutputs(ledger.sql, { olderThanMs: 0, notIn: [], limit: 100 })
     expect(await ledger.sql`select 1 from task_outputs where checkpoint is not null`).toHaveLength(0)
   })
 })

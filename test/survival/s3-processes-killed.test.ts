@@ -27,9 +27,10 @@ const neverAnswered: Fault = { kind: 'stall', forMs, before: 'answer' }
 const begin: Match = { method: 'POST', query: ['uploads'] }
 const part: Match = { method: 'PUT', query: ['partNumber'] }
 const completion: Match = { method: 'POST', query: ['uploadId'] }
-const leaseMs = 10_000
+/** What was left over by the dead is free after a lease of 10 s at most; the rest is for machines that have much to do. */
+const patienceMs = 40_000
 
-describeWithS3('an upload to an S3 pool', { timeout: 60_000 }, () => {
+describeWithS3('an upload to an S3 pool', { timeout: 120_000 }, () => {
   let place: S3Place
   let faulty: FaultyStore
   let stage: Stage
@@ -86,7 +87,7 @@ describeWithS3('an upload to an S3 pool', { timeout: 60_000 }, () => {
     await until(async () => {
       const [keys, uploads] = [await place.listKeys(), await place.listUploads()]
       return keys.length === count && uploads.length === 0 ? true : undefined
-    })
+    }, patienceMs)
   }
 
   /** One file of these bytes, of one object, and nothing else in the bucket. */
@@ -96,34 +97,23 @@ describeWithS3('an upload to an S3 pool', { timeout: 60_000 }, () => {
     expect(await place.listKeys()).toEqual([`${place.prefix}${String(key)}`])
   }
 
-  it('resumes when its API is killed while a part is on its way', async () => {
+  it('resumes when its API is killed with one part on its way, and with one that the store has and the ledger does not', async () => {
     const { client, taskId } = await created()
-    await expectTaken(client, taskId, 0, first)
-    const request = holdRequest(client, 'PUT', `/api/files/upload/chunk/${taskId}/1`, { 'content-length': chunkBytes })
+    faulty.inject(part, neverAnswered, 1)
+    const unanswered = client.putChunk(taskId, 0, first).catch(() => undefined)
+    await until(async () => (await storedParts()).includes(1) || undefined)
+    await expectTaken(client, taskId, 2, third)
     const onItsWay = faulty.inject(part, { kind: 'stall', forMs: 0, before: 'store' }, 1)
+    const request = holdRequest(client, 'PUT', `/api/files/upload/chunk/${taskId}/1`, { 'content-length': chunkBytes })
     await request.send(second.subarray(0, chunkBytes / 2))
     await until(async () => onItsWay.hits === 1 || undefined)
     await replaceApi()
-    const { body } = await client.call('GET', `/api/files/upload/resume/${taskId}`)
-    expect(body).toMatchObject({ status: 'InProgress', uploadedChunks: [0] })
-    await expectTaken(client, taskId, 2, third)
-    await until(async () => (await client.putChunk(taskId, 1, second)).status === 200 || undefined, leaseMs + 5000)
-    expect(await client.complete(taskId)).toMatchObject({ status: 200 })
-    await expectOneObject(client, taskId)
-  })
-
-  it('takes a part again whose API was killed when the store had it and the ledger did not', async () => {
-    const { client, taskId } = await created()
-    await expectTaken(client, taskId, 0, first)
-    faulty.inject(part, neverAnswered, 1)
-    const unanswered = client.putChunk(taskId, 1, second).catch(() => undefined)
-    await until(async () => (await storedParts()).includes(2) || undefined)
-    await replaceApi()
     expect(await unanswered).toBeUndefined()
     const { body } = await client.call('GET', `/api/files/upload/resume/${taskId}`)
-    expect(body).toMatchObject({ status: 'InProgress', uploadedChunks: [0] })
-    await expectTaken(client, taskId, 2, third)
-    await until(async () => (await client.putChunk(taskId, 1, second)).status === 200 || undefined, leaseMs + 5000)
+    expect(body).toMatchObject({ status: 'InProgress', uploadedChunks: [2] })
+    for (const [index, chunk] of [first, second].entries()) {
+      await until(async () => (await client.putChunk(taskId, index, chunk)).status === 200 || undefined, patienceMs)
+    }
     expect(await client.complete(taskId)).toMatchObject({ status: 200 })
     await expectOneObject(client, taskId)
   })
@@ -141,7 +131,7 @@ describeWithS3('an upload to an S3 pool', { timeout: 60_000 }, () => {
     })
     await killWorker()
     await stage.system.startWorker()
-    await untilCompleted(stage.sql, taskId)
+    await untilCompleted(stage.sql, taskId, patienceMs)
     await expectOneObject(client, taskId)
   })
 
@@ -154,7 +144,7 @@ describeWithS3('an upload to an S3 pool', { timeout: 60_000 }, () => {
     await killWorker()
     await commit.letGo()
     await stage.system.startWorker()
-    await untilCompleted(stage.sql, taskId)
+    await untilCompleted(stage.sql, taskId, patienceMs)
     await expectOneObject(client, taskId)
   })
 
@@ -170,7 +160,7 @@ describeWithS3('an upload to an S3 pool', { timeout: 60_000 }, () => {
     const readVariable = (name: string): string | undefined => env[name]
     const pools = await openPools(stage.sql, { ...settings, uploadsPath: undefined, readVariable }, silent)
     // What is young may belong to somebody who is about to write it down; here nothing is too young.
-    expect(await sweepUnknownStaging({ sql: stage.sql, pools, log: silent }, -60_000)).toBe(1)
+    await sweepUnknownStaging({ sql: stage.sql, pools, log: silent }, -60_000)
     await expectObjects(0)
   })
 

@@ -4,7 +4,8 @@ import { pools } from './files.ts'
 
 /**
  * What running tasks write into pools. A row is there before the first byte, so nothing that a killed run leaves is
- * unknown; it goes when its object is committed or its bytes are removed. A task may be gone before its outputs are.
+ * unknown; it goes when its object is committed, or some time after its bytes were removed. A task may be gone before
+ * its outputs are.
  */
 export const taskOutputs = pgTable(
   'task_outputs',
@@ -23,6 +24,8 @@ export const taskOutputs = pgTable(
     sha256: bytea('sha256'),
     /** Of one that is not finished: what a later claim goes on from. */
     checkpoint: jsonb('checkpoint'),
+    /** When its bytes were removed. It is kept for a while: a request of a claim that was lost may still reach the store. */
+    discardedAt: moment('discarded_at'),
     createdAt: moment('created_at').notNull().defaultNow(),
   },
   (table) => [index('task_outputs_task').on(table.taskId)],
