@@ -80,13 +80,14 @@ export async function findUpload(
 }
 
 /**
- * Moves an upload to the phase in which a worker finishes it. One that the ledger was restarted under counts as tainted: a
- * crash may have forgotten a lease whose holder still writes.
+ * Moves an upload to the phase in which a worker finishes it. One that the ledger was restarted under, or that another
+ * server has taken the ledger over under, counts as tainted: a lease may have been forgotten whose holder still writes.
  */
 export async function startFinishing(query: Query, taskId: string): Promise<void> {
   await query`
     update uploads set phase = 'finishing', damaged_chunks = null, chunks_uploaded = chunks_count,
       tainted = tainted or pg_postmaster_start_time() > (select created_at from tasks where id = ${taskId})
+        or wal_timeline <> ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int
     where task_id = ${taskId}`
 }
 

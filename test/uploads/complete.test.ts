@@ -52,6 +52,14 @@ describe('completing an upload', () => {
     expect((await client.download(file.body['id'])).equals(bytes)).toBe(true)
   })
 
+  it('goes by a copy when a replica that may lack leases has taken the ledger over', async () => {
+    const ids = [await send(randomBytes(2 * chunkSize)), await send(randomBytes(chunkSize))]
+    await stage.sql`update uploads set wal_timeline = wal_timeline - 1 where task_id = ${ids[0] ?? ''}`
+    for (const id of ids) expect(await client.complete(id)).toMatchObject({ status: 200 })
+    const rows = await stage.sql`select task_id from uploads where tainted and task_id in ${stage.sql(ids)}`
+    expect(rows).toEqual([{ taskId: ids[0] }])
+  })
+
   it('opens exactly the damaged chunks again, and is right once they were sent again', async () => {
     const bytes = randomBytes(7 * chunkSize + 300)
     const taskId = await send(bytes)

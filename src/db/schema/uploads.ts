@@ -4,6 +4,9 @@ import { bytea, moment } from './columns.ts'
 import { pools, bundles, files } from './files.ts'
 import { tasks } from './tasks.ts'
 
+/** The first eight hexadecimal digits of a WAL file's name are its timeline. */
+const walTimeline = sql`('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int`
+
 /** The upload half of a task of type FileUpload. `phase` is receiving, finishing, or done. */
 export const uploads = pgTable(
   'uploads',
@@ -31,6 +34,8 @@ export const uploads = pgTable(
     phase: text('phase').notNull().default('receiving'),
     /** A chunk's lease was taken over, so a late writer may still hold the staging file open. */
     tainted: boolean('tainted').notNull().default(false),
+    /** The timeline of the ledger's WAL when the upload began: another one tells of a failover. */
+    walTimeline: integer('wal_timeline').notNull().default(walTimeline),
     /** What it holds of its account's quota until it ends, in the pool that it goes to. */
     reservedBytes: bigint('reserved_bytes', { mode: 'number' }),
     /** Chunks that the last finishing found damaged and opened again. */

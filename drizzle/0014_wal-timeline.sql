@@ -1,0 +1,1 @@
+ALTER TABLE "uploads" ADD COLUMN "wal_timeline" integer DEFAULT ('x' || left(pg_walfile_name(pg_current_wal_insert_lsn()), 8))::bit(32)::int NOT NULL;
