@@ -1,7 +1,6 @@
 import { AppError } from '../errors.ts'
 import { isArmored, unarmor } from './armor.ts'
 import { Front, skipBytes } from '../front.ts'
-import { openHeader, takeHeader } from './header.ts'
 import { checkDecryptionKeys, type DecryptionKeys } from './keys.ts'
 import { payloadKey, transform } from './payload.ts'
 import { nonceBytes, sealedChunkBytes } from './sizes.ts'
@@ -55,6 +54,7 @@ export async function openAge(
   const { signal, workforce = onThisThread(), lendsPieces = false, maxScryptLogN = defaultMaxLogN } = options
   const { skipChunks = 0 } = options
   checkDecryptionKeys(keys)
+  const { openHeader, takeHeader } = await import('./header.ts')
   const { front, isBinary } = await findStart(new Front(untilAborted(source, signal)))
   try {
     const header = await takeHeader(front)

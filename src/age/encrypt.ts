@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { writeHeader } from './header.ts'
 import { checkEncryptionKeys, type EncryptionKeys } from './keys.ts'
 import { payloadKey, type Transformation, transform } from './payload.ts'
 import { encryptedSize, nonceBytes } from './sizes.ts'
@@ -51,6 +50,7 @@ const defaultLogN = 18
 export async function encryptTo(keys: EncryptionKeys, options: EncryptOptions = {}): Promise<Encryption> {
   const { signal, workforce = onThisThread(), lendsPieces = false, scryptLogN: logN = defaultLogN } = options
   checkEncryptionKeys(keys)
+  const { writeHeader } = await import('./header.ts')
   const { header, fileKey } = await orAbort(writeHeader(keys, logN), signal)
   const nonce = randomBytes(nonceBytes)
   const key = payloadKey(fileKey, nonce)

@@ -7,7 +7,6 @@ import { PoolFault } from './failure.ts'
 import { openLocalStorage } from './local.ts'
 import type { ReadVariable } from './s3-pool.ts'
 import { s3Settings } from './s3-settings.ts'
-import { openS3Storage } from './s3.ts'
 
 const localSettings = z.strictObject({ path: z.string().min(1) })
 
@@ -39,8 +38,11 @@ export async function openStorage(
       const { path } = parseSettings(pool, localSettings)
       return openLocalStorage({ rootPath: resolve(dataDir, path), ...options })
     }
-    case 's3':
+    case 's3': {
+      // A quarter of what a process loads as it starts, for those alone that have such a pool.
+      const { openS3Storage } = await import('./s3.ts')
       return openS3Storage(parseSettings(pool, s3Settings), readVariable)
+    }
     default:
       throw wrongSettings(`Storage pool ${pool.id} is of the unknown kind ${JSON.stringify(pool.kind)}.`)
   }
