@@ -1,11 +1,13 @@
 import { defineConfig } from 'vitest/config'
 import { noSkips } from './test/support/no-skips.ts'
 
-// What is long or heavy: gigabytes, tens of thousands of entries, office documents. One file at a time, since they measure.
+// What is long or heavy: gigabytes, tens of thousands of entries, office documents, kills at random. One file at a time, since
+// they measure.
 export default defineConfig({
   test: {
     include: ['test/full/**/*.test.ts'],
     globalSetup: ['test/support/global-setup.ts'],
+    setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
     maxWorkers: 1,
     testTimeout: 900_000,

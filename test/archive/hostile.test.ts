@@ -31,7 +31,7 @@ const changed = (bytes: Buffer, change: (copy: Buffer) => void): Buffer => {
   return copy
 }
 
-describe('a hostile archive', { timeout: 60_000 }, () => {
+describe('a hostile archive', { timeout: 120_000 }, () => {
   it.each([
     '../../etc/passwd',
     'a/../../b',

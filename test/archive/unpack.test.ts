@@ -14,7 +14,7 @@ import { openArchive } from '../../src/archive/unpack.ts'
 
 const run = promisify(execFile)
 
-describe('archives of other tools', { timeout: 60_000 }, () => {
+describe('archives of other tools', { timeout: 120_000 }, () => {
   let folder: string
   let zstd: Zstd | undefined
   const long = `${'d'.repeat(90)}/${'e'.repeat(90)}/${'f'.repeat(120)}.txt`

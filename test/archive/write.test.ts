@@ -63,7 +63,7 @@ const foreign: Record<ArchiveFormat, { checks: string[][]; unpacks: string[][] }
   },
 }
 
-describe('an archive', { timeout: 60_000 }, () => {
+describe('an archive', { timeout: 120_000 }, () => {
   let deflater: DeflateThreads
   let tools: ArchiveTools
   let folder: string

@@ -9,7 +9,7 @@ import { until } from '../support/system.ts'
 
 const mebibyte = 1024 * 1024
 
-describe('a box', { timeout: 60_000 }, () => {
+describe('a box', { timeout: 120_000 }, () => {
   let dataDir: string
   let isolation: Isolation
   beforeAll(async () => {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { detect } from '../../src/convert/detect.ts'
 import { picture, recording } from '../support/media.ts'
 
-describe('what a file is', { timeout: 60_000 }, () => {
+describe('what a file is', { timeout: 120_000 }, () => {
   let folder: string
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'longshore-detect-'))

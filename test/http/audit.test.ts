@@ -7,7 +7,7 @@ import { expectRefusal } from '../support/refusal.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { secret, until } from '../support/system.ts'
 
-describe('the audit trail', { timeout: 60_000 }, () => {
+describe('the audit trail', { timeout: 120_000 }, () => {
   let stage: Stage
   let admin: TestClient
   beforeAll(async () => {

@@ -5,7 +5,7 @@ import { openStage, type Stage } from '../support/stage.ts'
 
 let stage: Stage
 beforeAll(async () => {
-  stage = await openStage()
+  stage = await openStage({ workers: 0 })
 })
 afterAll(() => stage.close())
 

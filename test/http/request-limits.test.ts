@@ -1,9 +1,9 @@
-import { describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestClient } from '../support/client.ts'
 import { expectRefusal } from '../support/refusal.ts'
 import { describeWithRedis } from '../support/redis.ts'
 import { startRedisServer } from '../support/redis-server.ts'
-import { openStage } from '../support/stage.ts'
+import { openStage, type Stage } from '../support/stage.ts'
 
 const limit = 10
 const env = { RATE_LIMIT_ACCOUNT_PER_MINUTE: String(limit), RATE_LIMIT_ADDRESS_PER_MINUTE: String(limit) }
@@ -12,8 +12,13 @@ const read = (client: TestClient, headers = {}) => client.call('GET', '/api/task
 const unsigned = { authorization: '' }
 
 describe('requests over the limit', { timeout: 90_000 }, () => {
+  let stage: Stage
+  beforeAll(async () => {
+    stage = await openStage({ workers: 0, env: { ...env, TRUST_PROXY: '1' } })
+  })
+  afterAll(() => stage.close())
+
   it('of an account are refused with when to come again, and those of others are not', async () => {
-    const stage = await openStage({ workers: 0, env })
     const client = await stage.client()
     for (let nth = 1; nth <= limit; nth++) {
       const { status, headers } = await read(client)
@@ -27,11 +32,9 @@ describe('requests over the limit', { timeout: 90_000 }, () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
     expect(Number(refused.headers.get('retry-after'))).toBeLessThanOrEqual(60)
     expect((await read(await stage.client())).status).toBe(200)
-    await stage.close()
   })
 
   it('without a good token close the door to their address, and to no other behind a proxy', async () => {
-    const stage = await openStage({ workers: 0, env: { ...env, TRUST_PROXY: '1' } })
     const client = await stage.client()
     const from = (address: string) => ({ 'x-forwarded-for': address })
     for (let nth = 1; nth <= limit; nth++) {
@@ -41,7 +44,6 @@ describe('requests over the limit', { timeout: 90_000 }, () => {
     expectRefusal(await read(client, { ...unsigned, ...from('2001:db8::2') }), 429, 'RATE_LIMITED')
     expectRefusal(await read(client, from('2001:db8::3')), 429, 'RATE_LIMITED')
     expect((await read(client, from('2001:db8:0:1::1'))).status).toBe(200)
-    await stage.close()
   })
 })
 

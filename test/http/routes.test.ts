@@ -45,7 +45,7 @@ function filledIn(path: string): string {
   )
 }
 
-describe('every route', { timeout: 60_000 }, () => {
+describe('every route', { timeout: 120_000 }, () => {
   const routes = everyRoute().filter(({ method, path }) => !publicRoutes.has(`${method} ${path}`))
   let stage: Stage
   const tokens: Record<string, string> = {}

@@ -4,7 +4,7 @@ import type { TestClient } from '../support/client.ts'
 import { addBundle, addPool, runTask, showFile, uploaded } from '../support/job-files.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 
-describe('BulkOperation', { timeout: 60_000 }, () => {
+describe('BulkOperation', { timeout: 120_000 }, () => {
   let stage: Stage
   beforeAll(async () => {
     stage = await openStage()

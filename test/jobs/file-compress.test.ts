@@ -13,7 +13,7 @@ import { openStage, type Stage } from '../support/stage.ts'
 
 const run = promisify(execFile)
 
-describe('FileCompress', { timeout: 60_000 }, () => {
+describe('FileCompress', { timeout: 120_000 }, () => {
   let stage: Stage
   let folder: string
   beforeAll(async () => {

@@ -10,7 +10,7 @@ import { createTask, untilStatus, verb } from '../support/tasks.ts'
 
 const sourcePoolId = '550e8400-e29b-41d4-a716-446655440000'
 
-describe('StorageMigration', { timeout: 60_000 }, () => {
+describe('StorageMigration', { timeout: 120_000 }, () => {
   let stage: Stage
   let targetPoolId: string
   beforeAll(async () => {
@@ -94,7 +94,7 @@ describe('StorageMigration', { timeout: 60_000 }, () => {
     })
     stage.system.workers.find((one) => one.pid === pid)?.kill('SIGKILL')
     for (const [id, bytes] of await filesOf(client, 2)) files.set(id, bytes)
-    const task = await untilEnded(client, taskId, 40_000)
+    const task = await untilEnded(client, taskId)
     expect(task).toMatchObject({ status: 'Completed', results: { filesProcessed: 22, objectsCopied: 22 } })
     await expectAt(client, targetPoolId, files)
     await stage.system.startWorker()
@@ -113,7 +113,7 @@ describe('StorageMigration', { timeout: 60_000 }, () => {
     }, 5000)
     await untilStatus(client, taskId, 'Paused')
     await verb(client, taskId, 'resume')
-    expect(await untilEnded(client, taskId, 40_000)).toMatchObject({
+    expect(await untilEnded(client, taskId)).toMatchObject({
       results: { filesProcessed: 6, bytesCopied: 600_000 },
     })
     await expectAt(client, targetPoolId, files)

@@ -10,7 +10,7 @@ const part = { method: 'PUT', query: ['partNumber'] }
 const completion = { method: 'POST', query: ['uploadId'] }
 const twoChunks = 2 * sampleChunkBytes
 
-describeWithS3('an S3 pool behind a faulty network', { timeout: 60_000 }, () => {
+describeWithS3('an S3 pool behind a faulty network', { timeout: 120_000 }, () => {
   let place: S3Place
   let faulty: FaultyStore
   let storage: Storage

@@ -37,9 +37,14 @@ const inRedis = { title: 'Redis', open: async () => onSharedRedis(inject('redisU
 const inCluster = { title: 'a Redis Cluster of six nodes', open: async () => onOwn(await startRedisCluster()) }
 const behindSentinels = { title: 'Redis behind Sentinels', open: async () => onOwn(await startRedisSentinels()) }
 
-/** Describes the same for queues in Postgres, in Redis and in a cluster, and once more with the ledger behind PgBouncer. */
-export function describeOnEnginesAndPooler(title: string, suite: (open: () => Promise<EnginePlace>) => void): void {
-  describePlaces([inPostgres, inRedis, inCluster], title, suite)
+/** Describes the same for queues in Postgres and in Redis. */
+export function describeOnMainEngines(title: string, suite: (open: () => Promise<EnginePlace>) => void): void {
+  describePlaces([inPostgres, inRedis], title, suite)
+}
+
+/** The same for queues in a cluster, and for queues in Postgres with the ledger behind PgBouncer. */
+export function describeOnClusterAndPooler(title: string, suite: (open: () => Promise<EnginePlace>) => void): void {
+  describePlaces([inCluster], title, suite)
   describeWithPooler(`${title}, with queues in Postgres and PgBouncer before the ledger`, () =>
     suite(async () => ({ ...(await inPostgres.open()), pooled: true })),
   )

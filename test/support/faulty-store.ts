@@ -3,7 +3,7 @@ import { Agent, createServer, type IncomingMessage, request, type ServerResponse
 import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { afterAll } from 'vitest'
+import { atEndOfEachFile } from './end-of-file.ts'
 
 /** What is done to a request instead of passing it on and answering what the store says. */
 export type Fault =
@@ -56,7 +56,7 @@ export function failure(status: number, code: string, { reached = false } = {}):
 
 const closings: (() => Promise<void>)[] = []
 
-afterAll(async () => {
+atEndOfEachFile(async () => {
   for (const close of closings.splice(0)) await close()
 })
 

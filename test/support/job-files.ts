@@ -36,7 +36,7 @@ export async function runTask(
   client: TestClient,
   type: string,
   parameters: Record<string, unknown>,
-  deadlineMs = 30_000,
+  deadlineMs = 60_000,
 ): Promise<EndedTask> {
   const taskId = await createTask(client, type, parameters)
   return untilEnded(client, taskId, deadlineMs)
@@ -44,7 +44,7 @@ export async function runTask(
 
 const ended = new Set(['Completed', 'Failed', 'Cancelled', 'Expired'])
 
-export async function untilEnded(client: TestClient, taskId: string, deadlineMs = 30_000): Promise<EndedTask> {
+export async function untilEnded(client: TestClient, taskId: string, deadlineMs = 60_000): Promise<EndedTask> {
   const task = await untilTask(client, taskId, (one) => ended.has(String(one['status'])), deadlineMs)
   return { ...task, taskId } as EndedTask
 }

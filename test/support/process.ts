@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { afterAll } from 'vitest'
 import { packageRoot } from '../../src/package-root.ts'
+import { atEndOfEachFile } from './end-of-file.ts'
 
 export type LogLine = Record<string, unknown>
 export type Exit = { code: number | null; signal: NodeJS.Signals | null }
@@ -36,7 +36,7 @@ export type ProcessOptions = {
 
 const alive = new Set<ChildProcess>()
 
-afterAll(async () => {
+atEndOfEachFile(async () => {
   const ends = [...alive].map((child) => new Promise((resolve) => child.once('exit', resolve)))
   for (const child of alive) child.kill('SIGKILL')
   await Promise.all(ends)

@@ -1,9 +1,9 @@
-import { afterAll } from 'vitest'
+import { atEndOfEachFile } from './end-of-file.ts'
 import { type RedisProcess, type RedisProcessOptions, startRedisProcess } from './redis-server.ts'
 
 const alive = new Set<RedisProcess>()
 
-afterAll(async () => {
+atEndOfEachFile(async () => {
   await Promise.all([...alive].map((node) => node.end('SIGKILL')))
   alive.clear()
 })

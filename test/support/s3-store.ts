@@ -9,8 +9,9 @@ import {
   paginateListObjectsV2,
   S3Client,
 } from '@aws-sdk/client-s3'
-import { afterAll, describe, inject } from 'vitest'
+import { describe, inject } from 'vitest'
 import type { ObjectStore } from '../../scripts/stack/object-store.ts'
+import { atEndOfEachFile } from './end-of-file.ts'
 import type { OfferedStore } from './s3-offer.ts'
 
 /** Runs its tests where there is an S3 store. Where there is none the run says so loudly, and fails in CI. */
@@ -44,7 +45,7 @@ export async function sharedS3Store(): Promise<OfferedStore> {
 
 const closings: (() => Promise<void>)[] = []
 
-afterAll(async () => {
+atEndOfEachFile(async () => {
   for (const close of closings.splice(0)) await close()
 })
 

@@ -14,7 +14,7 @@ beforeAll(async () => {
 })
 afterAll(() => stage.close())
 
-it('loses no acknowledged chunk with an API process killed in the middle of others', { timeout: 60_000 }, async () => {
+it('loses no acknowledged chunk with an API process killed in the middle of others', { timeout: 120_000 }, async () => {
   const client = await stage.client()
   const bytes = randomBytes(6_543_210)
   const pieces = chunksOf(bytes, 1_000_000)

@@ -3,24 +3,28 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { chunksOf, type TestClient } from '../support/client.ts'
 import { holdCommits } from '../support/held-commits.ts'
 import { expectOneFile, patternOf, poolFiles, untilClaimed, untilCompleted } from '../support/outcome.ts'
-import { openStage, type Stage } from '../support/stage.ts'
+import { openSlowStage, type SlowStage } from '../support/slow-stage.ts'
+import type { Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
 
-const bytes = patternOf(96 * 1024 * 1024 + 17)
+// Read in nine pieces, which take 300 ms each while the disk is slow.
+const bytes = patternOf(8 * 1024 * 1024 + 17)
 /** Lease, sweep, delivery and the finishing itself. */
-const takenOverWithinMs = 10_000
+const takenOverWithinMs = 20_000
 
-describe('an upload whose worker', { timeout: 60_000 }, () => {
-  let stage: Stage
+describe('an upload whose worker', { timeout: 120_000 }, () => {
+  let stage: SlowStage
   beforeAll(async () => {
-    stage = await openStage({ workers: 1 })
+    stage = await openSlowStage({ workers: 1 })
   })
   afterAll(() => stage.close())
 
   it('is killed while it reads the bytes back is finished by one that is started later', async () => {
     const { client, taskId } = await send(stage)
+    await stage.setSlow(true)
     await client.complete(taskId, { prefer: 'respond-async' })
     await killHolder(stage, taskId)
+    await stage.setSlow(false)
     expect(await statusOf(stage, taskId)).toMatchObject({ status: 'InProgress', epoch: 1 })
     await stage.system.startWorker()
     await untilCompleted(stage.sql, taskId, takenOverWithinMs)
@@ -31,9 +35,11 @@ describe('an upload whose worker', { timeout: 60_000 }, () => {
     await stage.system.startWorker()
     const { client, taskId } = await send(stage)
     await stage.sql`update uploads set tainted = true where task_id = ${taskId}`
+    await stage.setSlow(true)
     await client.complete(taskId, { prefer: 'respond-async' })
     await until(async () => (await poolFiles(stage.system)).find((name) => name === `.uploads/${taskId}.e1.copy`))
     await killHolder(stage, taskId)
+    await stage.setSlow(false)
     expect(await statusOf(stage, taskId)).toMatchObject({ status: 'InProgress', epoch: 1 })
     await untilCompleted(stage.sql, taskId, takenOverWithinMs)
     await expectOneFile(stage, client, taskId, bytes)
@@ -57,27 +63,30 @@ describe('an upload whose worker', { timeout: 60_000 }, () => {
 
   it('is killed with several at once in its hands: all are finished by another', async () => {
     await stage.system.startWorker()
-    const sent = await Promise.all(Array.from({ length: 4 }, () => send(stage, 8 * 1024 * 1024)))
+    const sent = await Promise.all(Array.from({ length: 4 }, () => send(stage)))
+    await stage.setSlow(true)
     await Promise.all(sent.map(({ client, taskId }) => client.complete(taskId, { prefer: 'respond-async' })))
     await killHolder(stage, ...sent.map(({ taskId }) => taskId))
+    await stage.setSlow(false)
     for (const { client, taskId } of sent) {
       await untilCompleted(stage.sql, taskId, takenOverWithinMs)
-      await expectOneFile(stage, client, taskId, bytes.subarray(0, 8 * 1024 * 1024))
+      await expectOneFile(stage, client, taskId, bytes)
     }
   })
 })
 
-describe('an upload whose worker freezes past its lease', { timeout: 60_000 }, () => {
-  let stage: Stage
+describe('an upload whose worker freezes past its lease', { timeout: 120_000 }, () => {
+  let stage: SlowStage
   beforeAll(async () => {
-    stage = await openStage({ workers: 2 })
+    stage = await openSlowStage({ workers: 2 })
   })
   afterAll(() => stage.close())
 
   it('while it reads the bytes back is finished by another, and nothing changes when it wakes', async () => {
     const { client, taskId } = await send(stage)
+    await stage.setSlow(true)
     await client.complete(taskId, { prefer: 'respond-async' })
-    await expectTakenOver(stage, client, taskId)
+    await expectTakenOver(stage, client, taskId, () => stage.setSlow(false))
   })
 
   it('in the middle of the last transaction is finished by another, and nothing changes when it wakes', async () => {
@@ -89,12 +98,11 @@ describe('an upload whose worker freezes past its lease', { timeout: 60_000 }, (
   })
 })
 
-async function send(stage: Stage, sizeBytes = bytes.length): Promise<{ client: TestClient; taskId: string }> {
+async function send(stage: Stage): Promise<{ client: TestClient; taskId: string }> {
   const client = await stage.client()
-  const mine = bytes.subarray(0, sizeBytes)
-  const { body } = await client.create(mine, { chunkSize: 8 * 1024 * 1024 })
+  const { body } = await client.create(bytes, { chunkSize: 2 * 1024 * 1024 })
   const taskId = String(body['taskId'])
-  for (const [index, piece] of chunksOf(mine, 8 * 1024 * 1024).entries()) {
+  for (const [index, piece] of chunksOf(bytes, 2 * 1024 * 1024).entries()) {
     expect(await client.putChunk(taskId, index, piece)).toMatchObject({ status: 200 })
   }
   return { client, taskId }

@@ -5,7 +5,7 @@ import { openStage, type Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
 import { createTask, untilStatus, withTestTypes } from '../support/tasks.ts'
 
-describe('a task whose worker goes', { timeout: 40_000 }, () => {
+describe('a task whose worker goes', { timeout: 120_000 }, () => {
   let stage: Stage
   let client: TestClient
 

@@ -15,7 +15,7 @@ const localPoolId = '550e8400-e29b-41d4-a716-446655440000'
 const [poolId, secondPoolId] = [randomUUID(), randomUUID()]
 const chunkBytes = 5 * 1024 * 1024
 
-describeWithS3('uploads to an S3 pool', { timeout: 60_000 }, () => {
+describeWithS3('uploads to an S3 pool', { timeout: 120_000 }, () => {
   let place: S3Place
   let stage: Stage
   let client: TestClient
