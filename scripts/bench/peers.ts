@@ -8,7 +8,8 @@ import { type ServerProcess, startServer } from './server-process.ts'
 
 /** The servers ours is compared with. */
 export const peers: readonly Subject[] = [
-  { name: 'node sink', measure: (run) => measurePeer('peer-sink', run.payload, run.atOnce, run.folder, sendToSink) },
+  { name: 'node sink', measure: (run) => measurePeer('peer-sink', run.payload, run.atOnce, run.folder, sendBare) },
+  { name: 'node writer', measure: (run) => measurePeer('peer-writer', run.payload, run.atOnce, run.folder, sendBare) },
   { name: 'tus file-store', measure: (run) => measurePeer('peer-tus', run.payload, run.atOnce, run.folder, sendToTus) },
   {
     name: 'multer diskStorage',
@@ -37,9 +38,10 @@ async function measurePeer(
   }
 }
 
-const sendToSink: Send = (url, sender, payload, atOnce) =>
+const sendBare: Send = (url, sender, payload, atOnce) =>
   eachAtOnce(payload.pieces, atOnce, async (index) => {
-    await sender.send({ method: 'PUT', url: `${url}/${index}`, body: payload.piece(index) }, [200])
+    const offsetBytes = index * payload.pieceSizeBytes
+    await sender.send({ method: 'PUT', url: `${url}/${offsetBytes}`, body: payload.piece(index) }, [200])
   })
 
 const sendToMulter: Send = (url, sender, payload, atOnce) =>

@@ -3,7 +3,10 @@ import { type Finish, type Measured, median } from './measure.ts'
 export type Result = { name: string; atOnce: number; rounds: Measured[] }
 
 const stockPeers = ['tus file-store', 'multer diskStorage']
+/** It keeps the bytes and does nothing else: what there is to win. */
+const limit = 'node writer'
 const targets = [
+  { name: limit, speed: '-', cpu: '-' },
   { name: 'ours, multipart', speed: '>= 1.3', cpu: '<= 0.75' },
   { name: 'ours, PUT', speed: '>= 1.8', cpu: '<= 0.6' },
 ]
@@ -34,19 +37,33 @@ export function mediansTable(results: readonly Result[]): string {
   ])
 }
 
-/** Ours against the better of the stock peers, each number against the better of theirs, beside the targets. */
+/**
+ * Ours, and what there is to win, against the better of the stock peers: each number against the better of theirs, beside
+ * the targets. The last columns are ours against what there is to win.
+ */
 export function ratiosTable(results: readonly Result[]): string {
   const lines = results.flatMap(({ name, atOnce, rounds }) => {
     const target = targets.find((one) => one.name === name)
     if (target === undefined) return []
+    const limits = results.filter((one) => one.atOnce === atOnce && one.name === limit)
     const stock = results.filter((one) => one.atOnce === atOnce && stockPeers.includes(one.name))
-    const bestSpeed = Math.max(...stock.map((one) => median(one.rounds.map((round) => round.megabytesPerSecond))))
-    const stockCpu = stock.map((one) => middle(one.rounds, (round) => round.cpuSecondsPerGib) ?? Number.NaN)
-    const speed = median(rounds.map((round) => round.megabytesPerSecond)) / bestSpeed
-    const cpu = (middle(rounds, (round) => round.cpuSecondsPerGib) ?? Number.NaN) / Math.min(...stockCpu)
-    return [[String(atOnce), name, `${shown(speed, 2)}x`, target.speed, `${shown(cpu, 2)}x`, target.cpu]]
+    const against = (others: readonly Result[]): string[] => [
+      `${shown(speedOf(rounds) / Math.max(...others.map((one) => speedOf(one.rounds))), 2)}x`,
+      `${shown(cpuOf(rounds) / Math.min(...others.map((one) => cpuOf(one.rounds))), 2)}x`,
+    ]
+    const [speed = '', cpu = ''] = against(stock)
+    return [[String(atOnce), name, speed, target.speed, cpu, target.cpu, ...against(limits)]]
   })
-  return table([['at once', 'server', 'MB/s of best stock', 'target', 'CPU of best stock', 'target'], ...lines])
+  const head = ['at once', 'server', 'MB/s of best stock', 'target', 'CPU of best stock', 'target']
+  return table([[...head, `MB/s of ${limit}`, `CPU of ${limit}`], ...lines])
+}
+
+function speedOf(rounds: readonly Measured[]): number {
+  return median(rounds.map((round) => round.megabytesPerSecond))
+}
+
+function cpuOf(rounds: readonly Measured[]): number {
+  return middle(rounds, (round) => round.cpuSecondsPerGib) ?? Number.NaN
 }
 
 /** Finishing, a line for each subject that finishes. */
