@@ -31,21 +31,27 @@ const imageFormats: Format[] = ['jpeg', 'png', 'webp', 'avif', 'gif', 'tiff']
 
 /** Looks what is installed, and what it can do. */
 export async function findTools(settings: ToolSettings): Promise<ConversionTools> {
-  const [isolation, ffmpeg, soffice] = await Promise.all([
+  const [isolation, { ffmpeg, media }, soffice] = await Promise.all([
     findIsolation(settings.dataDir, settings.scratchParent),
-    findCommand('ffmpeg', settings.searchPath),
+    findMedia(settings.searchPath),
     findCommand('soffice', settings.searchPath),
   ])
-  const media = ffmpeg === undefined ? [] : mediaFormatsOf(await encodersOf(ffmpeg))
   // A document may ask for anything on the network, and LibreOffice has no switch that surely keeps it from that.
   const isSafe = isolation.level !== 'none' || settings.allowUnisolated
   const documents = soffice !== undefined && isSafe ? documentFormatsOf(await programsOf(soffice)) : []
   return {
     isolation,
-    ffmpeg: media.length > 0 ? ffmpeg : undefined,
+    ffmpeg,
     soffice: documents.length > 0 ? soffice : undefined,
     formats: [...imageFormats, ...media, ...documents],
   }
+}
+
+/** ffmpeg, where it can make something, and what that is. */
+async function findMedia(searchPath: string): Promise<{ ffmpeg: string | undefined; media: Format[] }> {
+  const ffmpeg = await findCommand('ffmpeg', searchPath)
+  const media = ffmpeg === undefined ? [] : mediaFormatsOf(await encodersOf(ffmpeg))
+  return { ffmpeg: media.length > 0 ? ffmpeg : undefined, media }
 }
 
 async function findCommand(name: string, searchPath: string): Promise<string | undefined> {
