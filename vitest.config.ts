@@ -9,9 +9,9 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/each-file.ts'],
     pool: 'forks',
-    // Two workers that each run one file after the other and load what the files share once.
+    // Workers that each run one file after the other and load what the files share once. Tests wait a third of their time.
     isolate: false,
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: LongestFirst },
     // What waits says itself what did not happen; this is only for what hangs.
     testTimeout: 90_000,

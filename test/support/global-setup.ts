@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { runMigrations } from 'bullmq'
+import pg from 'pg'
 import postgres from 'postgres'
 import type { TestProject } from 'vitest/node'
 import { isCephInstalled } from '../../scripts/stack/ceph-release.ts'
@@ -69,11 +71,25 @@ async function createTemplate(postgresUrl: string): Promise<string> {
   const name = `longshore_template_${randomBytes(6).toString('hex')}`
   const sql = postgres(postgresUrl, { max: 1, onnotice: () => {} })
   await sql`CREATE DATABASE ${sql(name)}`
-  await migrate(Object.assign(new URL(postgresUrl), { pathname: `/${name}` }).href)
+  const databaseUrl = Object.assign(new URL(postgresUrl), { pathname: `/${name}` }).href
+  await migrate(databaseUrl)
+  await makeQueues(databaseUrl)
   // A template that nobody can connect to can always be cloned, by several at once too.
   await sql`ALTER DATABASE ${sql(name)} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false`
   await sql.end()
   return name
+}
+
+/** The tables of BullMQ, which the first process on a database makes otherwise. */
+async function makeQueues(databaseUrl: string): Promise<void> {
+  const pool = new pg.Pool({ connectionString: databaseUrl, max: 1, options: '-c search_path=bullmq' })
+  const client = await pool.connect()
+  try {
+    await runMigrations(client)
+  } finally {
+    client.release()
+    await pool.end()
+  }
 }
 
 async function dropTemplate(postgresUrl: string, name: string): Promise<void> {

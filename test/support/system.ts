@@ -26,7 +26,7 @@ export type TestSystem = {
   startWorker: () => Promise<TestProcess>
   /** Ends every worker and starts one, which is elected and has every sweep run at once, whatever was swept before. */
   changeWorkers: () => Promise<void>
-  /** Ends every process and removes the data folder. */
+  /** Kills every process, since nobody is left to be answered, and removes the data folder. */
   stop: () => Promise<void>
 }
 
@@ -73,7 +73,7 @@ export async function startSystem({
     },
     stop: async () => {
       const all = [...system.apis, ...system.workers]
-      for (const one of all) one.kill('SIGTERM')
+      for (const one of all) one.kill('SIGKILL')
       await Promise.all(all.map((one) => one.exited))
       await rm(dataDir, { recursive: true, force: true })
     },

@@ -95,8 +95,8 @@ describe('a process that is told to stop', { timeout: 120_000 }, () => {
     await writeFile(slow, '')
     const worker = await stage.system.startWorker()
     const client = await stage.client()
-    // Read in 32 pieces of 300 ms each: longer than a worker that stops lets its tasks go on.
-    const large = patternOf(32 * 1024 * 1024)
+    // Read in 64 pieces of 300 ms, two at a time: longer than a worker that stops lets its tasks go on.
+    const large = patternOf(64 * 1024 * 1024)
     const taskId = await sendWhole(client, large)
     await client.complete(taskId, { prefer: 'respond-async' })
     await untilClaimed(stage.sql, taskId)

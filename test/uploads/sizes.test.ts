@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { sha256, type TestClient } from '../support/client.ts'
 import { openStage, type Stage } from '../support/stage.ts'
@@ -41,38 +40,6 @@ describe('uploads of every size', () => {
     })
     expect(await client.complete(taskId)).toMatchObject({ status: 422, body: { code: 'HASH_MISMATCH' } })
   })
-
-  it('10,000 chunks', async () => {
-    const bytes = randomBytes(20_000 - 1)
-    const { body } = await client.create(bytes, { chunkSize: 2 })
-    expect(body).toMatchObject({ chunkSize: 2, chunksCount: 10_000 })
-    const taskId = String(body['taskId'])
-    const agent = new Agent({ keepAlive: true, maxSockets: 24 })
-    let next = 0
-    const send = async (): Promise<void> => {
-      for (let index = next++; index < 10_000; index = next++) {
-        const status = await put(agent, taskId, index, bytes.subarray(index * 2, index * 2 + 2))
-        if (status !== 200) throw new Error(`chunk ${index} was answered ${status}`)
-      }
-    }
-    await Promise.all(Array.from({ length: 24 }, send))
-    agent.destroy()
-    const file = await client.complete(taskId)
-    expect(file).toMatchObject({ status: 200, body: { size: bytes.length, hash: sha256(bytes) } })
-    expect((await client.download(file.body['id'])).equals(bytes)).toBe(true)
-  }, 60_000)
-
-  function put(agent: Agent, taskId: string, index: number, bytes: Buffer): Promise<number | undefined> {
-    return new Promise((resolve, reject) => {
-      const sent = request(
-        `${client.url}/api/files/upload/chunk/${taskId}/${index}`,
-        { method: 'PUT', agent, headers: { authorization: `Bearer ${client.token}` } },
-        (response) => response.resume().once('end', () => resolve(response.statusCode)),
-      )
-      sent.once('error', reject)
-      sent.end(bytes)
-    })
-  }
 
   it.each([
     [10_000, 1, 1, 10_000],
