@@ -4,6 +4,7 @@ import { AppError, systemCode } from '../errors.ts'
 export type PoolProblem =
   | 'ACCESS_DENIED'
   | 'BUCKET_NOT_FOUND'
+  | 'CHECKSUMS_REFUSED'
   | 'CREDENTIALS_MISSING'
   | 'CREDENTIALS_REFUSED'
   | 'FAILED'

@@ -116,8 +116,29 @@ export function s3Failure(error: unknown): unknown {
 function faultOf(error: Error): PoolFault {
   const { name, message, status } = factsOf(error)
   const code = systemCode(error)
-  const text = [status === undefined ? code : `${status} ${name}`, message].filter(Boolean).join(': ')
-  return new PoolFault(problemOf(name, status), text, status === undefined ? { cause: error } : {})
+  const problem = problemOf(name, status)
+  const region = problem === 'REGION_WRONG' ? bucketRegion(error) : undefined
+  const where = region && `the bucket is in ${region}`
+  const text = [status === undefined ? code : `${status} ${name}`, message, where].filter(Boolean).join(': ')
+  return new PoolFault(problem, text, status === undefined ? { cause: error } : {})
+}
+
+/** Where a store says that the bucket is, when it is asked in another region. */
+function bucketRegion(error: Error): string | undefined {
+  const response: unknown = '$response' in error ? error.$response : undefined
+  if (typeof response !== 'object' || response === null || !('headers' in response)) return undefined
+  const { headers } = response
+  if (typeof headers !== 'object' || headers === null || !('x-amz-bucket-region' in headers)) return undefined
+  const region = headers['x-amz-bucket-region']
+  return typeof region === 'string' ? region : undefined
+}
+
+/** Of a part that was sent with a checksum behind it: says, where that is what the store refused, which setting to change. */
+export function orChecksumsRefused(error: unknown): unknown {
+  const { name, message, status } = factsOf(error)
+  if (status !== 411 && status !== 501) return error
+  const advice = 'The store refuses parts with checksums: give the pool "checksums": "WHEN_REQUIRED"'
+  return new PoolFault('CHECKSUMS_REFUSED', `${advice} (${status} ${name}: ${message})`)
 }
 
 function problemOf(name: string, status: number | undefined): PoolProblem {

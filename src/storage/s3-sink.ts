@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { AppError } from '../errors.ts'
 import type { ChunkSlot, ChunkTarget, SinkKey } from './contract.ts'
 import { PoolFault } from './failure.ts'
-import { isAbsent, isTransient, s3Failure } from './s3-failure.ts'
+import { isAbsent, isTransient, orChecksumsRefused, s3Failure } from './s3-failure.ts'
 import { parseSinkKey, type S3Sink, sinkKeyOf } from './s3-layout.ts'
 import { beginMultipart } from './s3-multipart.ts'
 import { PartBody } from './s3-part-body.ts'
@@ -57,7 +57,8 @@ async function sendPart(pool: S3Pool, sink: S3Sink, slot: ChunkSlot, part: PartB
         await pause(delayMs, undefined)
       } else {
         // A store that refuses a part while it is on its way may close the connection before that can be read.
-        throw (await isGone(pool, sink)) ? uploadEnded() : s3Failure(error)
+        if (await isGone(pool, sink)) throw uploadEnded()
+        throw s3Failure(pool.comparesMd5 ? error : orChecksumsRefused(error))
       }
     }
   }
