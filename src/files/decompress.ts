@@ -8,7 +8,7 @@ import type { JobContext } from '../tasks/define-job.ts'
 import { contentTypeOf } from './content-type.ts'
 import { type MadeResults, madeWhole, makeOutput, resultsOf } from './make-each.ts'
 import { type OutputDeps, TaskOutputs } from './outputs.ts'
-import { counted, readSource } from './sources.ts'
+import { counted, readSource, requireUnchanged } from './sources.ts'
 
 export type DecompressDeps = OutputDeps & { archiveTools: UnpackTools }
 export type Decompression = { archive: FileRow; poolId: string; bundleId: string | null }
@@ -46,7 +46,11 @@ export async function decompressFile(
     bundleId,
     expiredAt: archive.expiredAt,
   }))
-  return { results: resultsOf(made), commit: (query) => outputs.commit(query, made) }
+  const commit = async (query: Query): Promise<void> => {
+    await requireUnchanged(query, [archive])
+    await outputs.commit(query, made)
+  }
+  return { results: resultsOf(made), commit }
 }
 
 class Unpack {

@@ -5,7 +5,7 @@ import { storableText } from '../contract/fields.ts'
 import type { FileRow } from '../db/files.ts'
 import { type CompressDeps, compressFiles } from '../files/compress.ts'
 import { contentTypeOf } from '../files/content-type.ts'
-import { findSources } from '../files/sources.ts'
+import { findSources, requireUnchanged } from '../files/sources.ts'
 import { defineJob, type Job } from '../tasks/define-job.ts'
 import { manyFileIds, requireBundle, uuid } from './parameters.ts'
 
@@ -55,7 +55,10 @@ export function fileCompress(deps: CompressDeps): Job {
       return {
         kind: 'completed',
         results: { resultFileId: fileId, filesProcessed: files.length, ...sizes(files, output.sizeBytes) },
-        commit: (query) => outputs.commit(query, [file]),
+        commit: async (query) => {
+          await requireUnchanged(query, files)
+          await outputs.commit(query, [file])
+        },
       }
     },
   })

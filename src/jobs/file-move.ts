@@ -4,7 +4,7 @@ import { setBundle } from '../db/file-changes.ts'
 import type { FileRow } from '../db/files.ts'
 import { copyForMove, objectsToCopy, switchForMove } from '../files/move.ts'
 import { type OutputDeps, TaskOutputs } from '../files/outputs.ts'
-import { findSources } from '../files/sources.ts'
+import { findSources, requireUnchanged } from '../files/sources.ts'
 import { defineJob, type Job, type JobContext, Permanent } from '../tasks/define-job.ts'
 import { fileIds, requireBundle, uuid } from './parameters.ts'
 
@@ -36,6 +36,7 @@ export function fileMove(deps: OutputDeps): Job {
         kind: 'completed',
         results: { filesProcessed: files.length },
         commit: async (query) => {
+          await requireUnchanged(query, files)
           if (move) expectAll(files, await switchForMove(query, outputs, move))
           if (targetBundleId !== undefined) await moveToBundle(query, { accountId, files }, targetBundleId)
         },

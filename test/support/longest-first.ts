@@ -2,6 +2,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The files that take longest, so that none of them is begun when the others have ended. */
 const longest: readonly string[] = [
+  'survival/interrupted-jobs',
   'survival/worker-killed',
   'jobs/file-conversion',
   'jobs/file-compress-stopped',
@@ -13,6 +14,7 @@ const longest: readonly string[] = [
   'jobs/file-encrypt',
   'tasks/engines',
   'chaos/stop',
+  'jobs/source-lost',
   'http/request-limits',
   'archive/write',
   'jobs/file-decompress',

@@ -12,6 +12,8 @@ export type SystemOptions = {
   redisUrl?: string | undefined
   apis?: number
   workers?: number
+  /** What each worker is started with, such as `--concurrency`. */
+  workerArgs?: string[]
   env?: Record<string, string | undefined>
 }
 
@@ -36,6 +38,7 @@ export async function startSystem({
   redisUrl,
   apis = 1,
   workers = 1,
+  workerArgs = [],
   env = {},
 }: SystemOptions): Promise<TestSystem> {
   const dataDir = await mkdtemp(join(tmpdir(), 'longshore-test-'))
@@ -61,7 +64,7 @@ export async function startSystem({
       return { url: String(url), process: api }
     },
     startWorker: async () => {
-      const worker = startProcess({ file: 'workers/main.js', env: settings })
+      const worker = startProcess({ file: 'workers/main.js', args: workerArgs, env: settings })
       system.workers.push(worker)
       await worker.waitForLog((line) => line['msg'] === 'working', 60_000)
       return worker
