@@ -97,7 +97,7 @@ async function openParts(
   const sealer = createSealer(config.secretsKeys)
   const tools = { crypt: onThisThread(), sealer, archiveTools, conversion: undefined }
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), ...tools })
-  const registry = registerJobs([...jobs, ...custom])
+  const registry = registerJobs(jobs, custom)
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
   const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })
   const audit = createAuditTrail({ sql, log: scope('http') })

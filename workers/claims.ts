@@ -1,6 +1,6 @@
 import type { TaskStatus } from '../src/contract/task.ts'
 import { type Claim, type ClaimedTask, claimTasks, renewLeases } from '../src/db/claims.ts'
-import type { Sql } from '../src/db/connect.ts'
+import { type Sql, transactReplanned } from '../src/db/connect.ts'
 import type { Signals } from '../src/db/signals.ts'
 import type { Log } from '../src/log.ts'
 import { StopReason } from '../src/tasks/define-job.ts'
@@ -29,7 +29,8 @@ export class Claims {
     this.#signals = signals
     this.#log = log
     this.#taking = createGroup(async (deliveries) => {
-      const claimed = new Map((await claimTasks(sql, workerId, deliveries)).map((task) => [task.id, task]))
+      const tasks = await transactReplanned(sql, (query) => claimTasks(query, workerId, deliveries))
+      const claimed = new Map(tasks.map((task) => [task.id, task]))
       return deliveries.map((one) => {
         const task = claimed.get(one.taskId)
         if (task?.dispatch !== one.dispatch) return undefined
@@ -38,7 +39,7 @@ export class Claims {
         return task
       })
     })
-    this.#asking = createGroup((claims) => renewLeases(sql, claims))
+    this.#asking = createGroup((claims) => transactReplanned(sql, (query) => renewLeases(query, claims)))
     this.#timer = setInterval(() => void this.#beat(), heartbeatMs)
   }
 

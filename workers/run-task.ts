@@ -41,14 +41,17 @@ type Outcome = JobOutcome<Record<string, unknown>>
 
 /** Runs one delivery of a task from claim to end. Never throws: whatever happens is in the ledger or left to the sweep. */
 export async function runDelivery(deps: RunDeps, delivery: { taskId: string; dispatch: number }): Promise<void> {
-  const log = deps.log.child({ taskId: delivery.taskId })
+  const { log } = deps
   try {
     const task = await deps.claims.take(delivery)
-    deps.dispatcher.claimed()
-    if (task) await runClaimed({ ...deps, log: log.child({ epoch: task.epoch }) }, task)
-    else log.debug({ dispatch: delivery.dispatch }, 'an outdated delivery')
+    if (!task) {
+      log.debug(delivery, 'an outdated delivery')
+      return
+    }
+    deps.dispatcher.claimed(task.band)
+    await runClaimed({ ...deps, log: log.child({ taskId: task.id, epoch: task.epoch }) }, task)
   } catch (error) {
-    log.warn({ err: error }, 'a delivery was given up; the task is delivered again')
+    log.warn({ err: error, ...delivery }, 'a delivery was given up; the task is delivered again')
   }
 }
 

@@ -1,5 +1,5 @@
 import { type Claim, type ClaimedTask, completeTasks, endTask, type Release, releaseTask } from '../src/db/claims.ts'
-import { isDatabaseUnavailable, type Query, type Sql, transact } from '../src/db/connect.ts'
+import { isDatabaseUnavailable, type Query, type Sql, transact, transactReplanned } from '../src/db/connect.ts'
 import { appendEvent } from '../src/db/events.ts'
 import type { Signals } from '../src/db/signals.ts'
 import { AppError } from '../src/errors.ts'
@@ -107,7 +107,7 @@ export class Settler {
   }
 
   async #completeAll(completions: readonly Completion[]): Promise<boolean[]> {
-    const { completed, freed } = await transact(this.#deps.sql, async (query) => {
+    const { completed, freed } = await transactReplanned(this.#deps.sql, async (query) => {
       const rows = await completeTasks(query, completions)
       const awaited = rows.filter((row) => row.isAwaited).map((row) => row.id)
       return { completed: rows, freed: awaited.length > 0 && (await releaseWaiting(query, awaited)) }

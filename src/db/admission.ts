@@ -9,6 +9,8 @@ const windowSize = 512
 /** Beyond the window, so that an account which has none in it need not wait until it drains. */
 const overflowSize = 2048
 const overflowStep = 64
+/** Leases that run out are taken away so many at once. */
+const expiredAtOnce = 1000
 /** The engine takes ranks up to 2^21 - 1; half of it leaves room for what is admitted meanwhile. */
 const maxRank = 2 ** 20
 
@@ -81,10 +83,10 @@ async function admitTurns(query: Query, { band, types, served, limit, newcomersO
   return query<Admitted[]>`
     with ring as (
       select account_id, greatest(last_turn, ${served}) as turn, count(*) over () as accounts from (
-        select account_id, last_turn from band_accounts
-        where band = ${band} and (not ${newcomersOnly} or last_turn < ${served}) and exists (
-          select 1 from tasks where account_id = band_accounts.account_id and ${admissible}
-        )
+        select account_id, last_turn from band_accounts cross join lateral (
+          select 1 from tasks where account_id = band_accounts.account_id and ${admissible} limit 1
+        ) as waits
+        where band = ${band} and (not ${newcomersOnly} or last_turn < ${served})
         order by last_turn, account_id limit ${limit}
       ) as first
     ), waiting as (
@@ -192,12 +194,14 @@ export async function readmitLost(
 
 /** Takes every claim whose lease has run out away from its worker; what is to run is delivered again. Answers how many. */
 export async function expireLeases(query: Query): Promise<number> {
+  // By the index of leases, and mostly there are none. What others hold is skipped, so the order of locks is free.
+  const late = await query<{ id: string }[]>`
+    select id from tasks where lease_expires_at < now() order by lease_expires_at limit ${expiredAtOnce} for no key update skip locked`
+  if (late.length === 0) return 0
   const rows = await query<RingMember[]>`
     update tasks set dispatch = dispatch + 1, admitted_at = null, lease_expires_at = null, claimed_by = null,
       status = case when status = 'InProgress' then idle_status else status end, updated_at = now()
-    where id in (
-      select id from tasks where lease_expires_at < now() order by id limit 1000 for no key update skip locked
-    )
+    where id = any(${late.map((one) => one.id)}::uuid[])
     returning account_id, band`
   await joinRings(query, rows)
   return rows.count

@@ -27,7 +27,8 @@ export type ClaimedTask = {
 
 /**
  * Claims tasks for their deliveries, in one statement with their `task.started` events. What is not answered is outdated,
- * not to run, or held by somebody. Rows are locked in the order of their ids, as everywhere where several are.
+ * not to run, or held by somebody. Rows are locked in the order of their ids, as everywhere where several are; each is looked
+ * up by its id, which a join would leave to the planner, who may rather read all that are Pending.
  */
 export async function claimTasks(
   query: Query,
@@ -36,11 +37,14 @@ export async function claimTasks(
 ): Promise<ClaimedTask[]> {
   return query<ClaimedTask[]>`
     with wanted as (
-      select tasks.id from tasks
-        join unnest(${deliveries.map((one) => one.taskId)}::uuid[], ${deliveries.map((one) => one.dispatch)}::int[])
-          as delivery (task_id, dispatch) on tasks.id = delivery.task_id and tasks.dispatch = delivery.dispatch
-      where runnable and status in ('Pending', 'InProgress') and (lease_expires_at is null or lease_expires_at < now())
-      order by tasks.id for no key update of tasks
+      select task.id from (
+        select * from unnest(${deliveries.map((one) => one.taskId)}::uuid[], ${deliveries.map((one) => one.dispatch)}::int[])
+          as given (task_id, dispatch) order by task_id
+      ) as delivery cross join lateral (
+        select id from tasks where id = delivery.task_id and dispatch = delivery.dispatch and runnable
+          and status in ('Pending', 'InProgress') and (lease_expires_at is null or lease_expires_at < now())
+        for no key update
+      ) as task
     ), claimed as (
       update tasks set status = 'InProgress', epoch = epoch + 1, attempts = attempts + 1, claimed_by = ${workerId},
         lease_expires_at = now() + ${leaseMs} * interval '1 millisecond', started_at = coalesce(started_at, now()),
@@ -150,11 +154,14 @@ export async function completeTasks(
   const results = completions.map((one) => JSON.stringify(one.results))
   return query`
     with wanted as (
-      select tasks.id, done.results::jsonb as results from tasks
-        join unnest(${completions.map((one) => one.taskId)}::uuid[], ${completions.map((one) => one.epoch)}::int[],
-          ${results}::text[]) as done (task_id, epoch, results) on tasks.id = done.task_id and tasks.epoch = done.epoch
-      where status = 'InProgress' and lease_expires_at is not null
-      order by tasks.id for no key update of tasks
+      select task.id, done.results::jsonb as results from (
+        select * from unnest(${completions.map((one) => one.taskId)}::uuid[], ${completions.map((one) => one.epoch)}::int[],
+          ${results}::text[]) as given (task_id, epoch, results) order by task_id
+      ) as done cross join lateral (
+        select id from tasks where id = done.task_id and epoch = done.epoch and status = 'InProgress'
+          and lease_expires_at is not null
+        for no key update
+      ) as task
     ), completed as (
       update tasks set status = 'Completed', runnable = false, lease_expires_at = null, claimed_by = null, progress = 100,
         results = wanted.results, completed_at = now(), last_seq = last_seq + 1, last_activity = now(), updated_at = now()

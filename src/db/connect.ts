@@ -47,11 +47,39 @@ export async function pingDatabase(query: Query): Promise<void> {
  * Runs a transaction. Should this process stop answering in the middle (frozen, or its machine lost), the ledger rolls it
  * back 5 s later: until then its locks hold up everybody who would go on with the same rows.
  */
-export async function transact<Answer>(sql: Sql, work: (query: Tx) => Promise<Answer>): Promise<Answer> {
+export function transact<Answer>(sql: Sql, work: (query: Tx) => Promise<Answer>): Promise<Answer> {
+  return transactWith(sql, (query) => query`set local idle_in_transaction_session_timeout = '5s'`.execute(), work)
+}
+
+/**
+ * The same with each statement planned for its tables as they are. A plan that is kept was often made while a table was small
+ * and reads the whole of it, however much it has grown: until its next analysis, which may take a minute. Statements
+ * without a parameter keep theirs all the same. What is not durable is committed without waiting for the disk: a crash of
+ * the server in the next moment may undo it.
+ */
+export function transactReplanned<Answer>(
+  sql: Sql,
+  work: (query: Tx) => Promise<Answer>,
+  { isDurable = true }: { isDurable?: boolean } = {},
+): Promise<Answer> {
+  const set = (query: Tx) =>
+    query`
+      select set_config('idle_in_transaction_session_timeout', '5s', true),
+        set_config('plan_cache_mode', 'force_custom_plan', true),
+        set_config('synchronous_commit', case when ${isDurable} then current_setting('synchronous_commit') else 'off' end, true)
+    `.execute()
+  return transactWith(sql, set, work)
+}
+
+async function transactWith<Answer>(
+  sql: Sql,
+  set: (query: Tx) => Promise<unknown>,
+  work: (query: Tx) => Promise<Answer>,
+): Promise<Answer> {
   const { answer } = await sql.begin(async (query) => {
-    // Not awaited, so that it travels with the first statement; if it fails, the transaction does. As a setting of the
-    // connection a transaction pooler would refuse it.
-    void query`set local idle_in_transaction_session_timeout = '5s'`.execute()
+    // Not awaited, so that they travel with the first statement; if they fail, the transaction does. As settings of the
+    // connection a transaction pooler would refuse them.
+    void set(query)
     return { answer: await work(query) }
   })
   return answer

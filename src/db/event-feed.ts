@@ -52,8 +52,10 @@ async function readSince(sql: Query, cursor: string): Promise<Row[]> {
       where xid = any (array(select pg_snapshot_xip(${cursor}::pg_snapshot)))
     )
     select ${readFacts(sql)}, fresh.task_id, fresh.seq, fresh.account_id, fresh.type, fresh.data, fresh.xid::text::bigint as xid,
-      tasks.pool_ids
-    from (select) as always left join (fresh join tasks on tasks.id = fresh.task_id) on true
+      task.pool_ids
+    from (select) as always left join (
+      fresh cross join lateral (select pool_ids from tasks where id = fresh.task_id limit 1) as task
+    ) on true
     order by fresh.task_id, fresh.seq`
 }
 

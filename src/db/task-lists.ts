@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../contract/task.ts'
+import { type TaskStatus, taskStatuses } from '../contract/task.ts'
 import type { Query } from './connect.ts'
 import { taskColumns, type TaskRow } from './tasks.ts'
 
@@ -31,9 +31,18 @@ export async function listTasks(query: Query, filter: TaskFilter): Promise<{ tas
     ${filter.scheduleId === undefined ? query`` : query`and schedule_id = ${filter.scheduleId}`}`
   const direction = filter.sortDescending ? query`desc` : query`asc`
   const sorted = query.unsafe(sortColumns[filter.sortBy])
+  const order = query`order by ${sorted} ${direction}, id ${direction}`
+  // By activity each status has its own order in the index, and is read no further than the page reaches.
+  const statuses = filter.sortBy === 'lastActivity' && filter.status === undefined ? taskStatuses : undefined
+  const found = statuses
+    ? query`(
+        select one.* from unnest(${statuses}::text[]) as wanted (status) cross join lateral (
+          select * from tasks where ${matching} and status = wanted.status ${order} limit ${filter.offset + filter.limit}
+        ) as one
+      ) as tasks`
+    : query`tasks where ${matching}`
   const tasks = await query<TaskRow[]>`
-    select ${taskColumns(query)} from tasks where ${matching}
-    order by ${sorted} ${direction}, id ${direction} limit ${filter.limit} offset ${filter.offset}`
+    select ${taskColumns(query)} from ${found} ${order} limit ${filter.limit} offset ${filter.offset}`
   const [counted] = await query<[{ total: number }]>`select count(*)::int as total from tasks where ${matching}`
   return { tasks, total: counted.total }
 }

@@ -34,6 +34,8 @@ type TailOptions = {
   onBatch: (batch: EventBatch) => void
   /** Told when the ledger is another one than before, such as a standby that took over: what came in between is not known. */
   onReset: (batch: EventBatch) => void
+  /** Whether anybody is there to be told. While nobody is, batches come without events. Without it, always. */
+  isHeard?: () => boolean
 }
 
 const pollMs = 1_000
@@ -85,6 +87,8 @@ async function follow(
     }
     if (retryMs > 0) options.log.info('following events again')
     retryMs = 0
+    // Somebody came during a read that left the events out, and may have seen less than it did.
+    if (read.leftOut && isHeard(options)) continue
     last = read.place
     if (read.kind === 'start') onStart(read.batch)
     else hand(options, read.kind === 'reset' ? options.onReset : options.onBatch, read.batch)
@@ -94,20 +98,25 @@ async function follow(
 }
 
 type Place = { cursor: string; snapshot: Snapshot; ledgerId: string; serverStart: number }
-type Read = { kind: 'start' | 'next' | 'reset'; batch: EventBatch; place: Place }
+type Read = { kind: 'start' | 'next' | 'reset'; batch: EventBatch; place: Place; leftOut: boolean }
 
-async function tryRead({ sql, log }: TailOptions, last: Place | undefined, retryMs: number): Promise<Read | undefined> {
+function isHeard(options: TailOptions): boolean {
+  return options.isHeard?.() ?? true
+}
+
+async function tryRead(options: TailOptions, last: Place | undefined, retryMs: number): Promise<Read | undefined> {
   try {
-    return await readOn(sql, last)
+    return await readOn(options.sql, last, { leaveOut: last !== undefined && !isHeard(options) })
   } catch (error) {
     // Once per outage is enough to say so.
-    if (retryMs === 0) log.warn({ err: error }, 'events cannot be read; trying again')
+    if (retryMs === 0) options.log.warn({ err: error }, 'events cannot be read; trying again')
     return undefined
   }
 }
 
-async function readOn(sql: Sql, last: Place | undefined): Promise<Read> {
-  const { events, cursor, serverStart, now: toldAt } = await readNewEvents(sql, last?.cursor)
+async function readOn(sql: Sql, last: Place | undefined, { leaveOut }: { leaveOut: boolean }): Promise<Read> {
+  const after = leaveOut ? undefined : last?.cursor
+  const { events, cursor, serverStart, now: toldAt } = await readNewEvents(sql, after)
   const to = parseSnapshot(cursor)
   if (to === undefined) throw new Error(`not a snapshot: ${cursor}`)
   const ledgerId = last?.serverStart === serverStart ? last.ledgerId : await readLedgerId(sql)
@@ -122,7 +131,7 @@ async function readOn(sql: Sql, last: Place | undefined): Promise<Read> {
     events: goesOn ? events : [],
     cursorAt: (at: Parameters<EventBatch['cursorAt']>[0]) => cursorAt()(at),
   }
-  return { kind: last === undefined ? 'start' : goesOn ? 'next' : 'reset', batch, place }
+  return { kind: last === undefined ? 'start' : goesOn ? 'next' : 'reset', batch, place, leftOut: leaveOut }
 }
 
 function lazily<Made>(make: () => Made): () => Made {

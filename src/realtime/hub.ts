@@ -53,6 +53,11 @@ export class Hub {
     return this.#rooms.has(room)
   }
 
+  /** Whether anybody listens to anything. */
+  get isHeard(): boolean {
+    return this.#rooms.size > 0
+  }
+
   /** What everybody knows by now who listens and is not behind. */
   get position(): Position {
     return this.#position

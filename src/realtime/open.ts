@@ -42,6 +42,7 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
     log,
     onBatch: (batch) => hub.publish(batch),
     onReset: (batch) => reset(batch),
+    isHeard: () => hub.isHeard,
   })
   const hub = new Hub(await tail.started)
   const openSession = (signedIn: SignedIn, outlet: Outlet): Session =>

@@ -179,12 +179,19 @@ export function offersOf(registry: Registry): Record<string, Record<string, read
   return Object.fromEntries(offers.flatMap(([type, ofType]) => (ofType === undefined ? [] : [[type, ofType]])))
 }
 
-/** The task types by name. Throws when two declare the same one, so none can take another's place. */
-export function registerJobs(jobs: readonly Job[]): Registry {
+/** The task types by name, an app's own after ours. Throws when two declare the same one, so none can take another's place. */
+export function registerJobs(jobs: readonly Job[], custom: readonly Job[] = []): Registry {
   const registry = new Map<string, Job>()
-  for (const job of jobs) {
-    if (registry.has(job.type)) throw new Error(`task type ${job.type} is declared twice`)
+  const ours = new Set(jobs.map((job) => job.type))
+  for (const job of [...jobs, ...custom]) {
+    if (registry.has(job.type)) throw new Error(declaredTwice(job.type, custom.includes(job) && ours.has(job.type)))
     registry.set(job.type, job)
   }
   return registry
+}
+
+function declaredTwice(type: string, isOurs: boolean): string {
+  return isOurs
+    ? `TASK_MODULES: ${type} is a task type of Longshore itself; give yours another name`
+    : `the task type ${type} is declared twice`
 }

@@ -1,15 +1,15 @@
 import { type Band, bands } from '../contract/task.ts'
 import { admitBand } from '../db/admission.ts'
-import { type Sql, transact } from '../db/connect.ts'
+import { type Sql, transactReplanned } from '../db/connect.ts'
 import { listServedTypes } from '../db/workers.ts'
 import type { Log } from '../log.ts'
 import type { Engine } from '../queue/engine.ts'
 
 export type Dispatcher = {
-  /** Asks for waiting tasks to be handed to the engine, now and without waiting for it. Never throws. */
-  admit: () => void
-  /** Says that a delivery was claimed here: every so often that makes room for more. */
-  claimed: () => void
+  /** Asks for waiting tasks to be handed to the engine, of these bands or of all, now and without waiting for it. Never throws. */
+  admit: (of?: readonly Band[]) => void
+  /** Says that a delivery of the band was claimed here: every so often that makes room for more. */
+  claimed: (band: Band) => void
   /** Resolves when no admission is under way any more. */
   idle: () => Promise<void>
 }
@@ -24,33 +24,35 @@ const typesKnownForMs = 2000
  */
 export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engine; log: Log }): Dispatcher {
   let running: Promise<void> | undefined
-  let again = false
-  let claims = 0
+  const wanted = new Set<Band>()
+  const claims = new Map<Band, number>()
   const typesOf = servedTypes(sql)
 
   const run = async (): Promise<void> => {
-    do {
-      again = false
+    while (wanted.size > 0) {
+      const now = bands.filter((band) => wanted.has(band))
+      wanted.clear()
       try {
         const types = await typesOf()
-        for (const band of bands) await admitAll(sql, engine, band, types)
+        for (const band of now) await admitAll(sql, engine, band, types)
       } catch (error) {
         log.warn({ err: error }, 'tasks could not be handed to the queue; the sweep tries again')
       }
-    } while (again)
+    }
     running = undefined
   }
 
-  const admit = (): void => {
-    again = true
+  const admit = (of: readonly Band[] = bands): void => {
+    for (const band of of) wanted.add(band)
     running ??= run()
   }
 
   return {
     admit,
-    claimed: () => {
-      claims++
-      if (claims % claimsPerRound === 0) admit()
+    claimed: (band) => {
+      const count = (claims.get(band) ?? 0) + 1
+      claims.set(band, count)
+      if (count % claimsPerRound === 0) admit([band])
     },
     idle: async () => {
       await running
@@ -59,7 +61,8 @@ export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engin
 }
 
 async function admitAll(sql: Sql, engine: Engine, band: Band, types: readonly string[]): Promise<void> {
-  const deliveries = await transact(sql, (query) => admitBand(query, band, types))
+  // A crash that undoes an admission leaves the task waiting for another one, with the same dispatch.
+  const deliveries = await transactReplanned(sql, (query) => admitBand(query, band, types), { isDurable: false })
   if (deliveries.length > 0) await engine.add(deliveries)
 }
 

@@ -68,9 +68,13 @@ export function newTaskOf({ id, request, job, parameters, secret }: PlannedTask,
     status: 'Pending',
     parameters,
     hasSecrets: Object.keys(secret).length > 0,
-    priority: request.priority ?? defaultPriority,
+    priority: priorityOf({ request }),
     runnable: true,
   }
+}
+
+export function priorityOf({ request }: Pick<PlannedTask, 'request'>): number {
+  return request.priority ?? defaultPriority
 }
 
 function knownTypes(registry: Registry): string {

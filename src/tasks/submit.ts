@@ -1,5 +1,5 @@
 import type { Sealer } from '../auth/seal.ts'
-import type { CreateTaskRequest } from '../contract/task.ts'
+import { bandOf, type CreateTaskRequest } from '../contract/task.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import { insertDependencies, lockAwaited } from '../db/dependencies.ts'
 import type { Signals } from '../db/signals.ts'
@@ -10,7 +10,7 @@ import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
 import { findUnoffered } from './offers.ts'
-import { type FieldError, newTaskOf, type PlannedTask, planTasks } from './plan.ts'
+import { type FieldError, newTaskOf, type PlannedTask, planTasks, priorityOf } from './plan.ts'
 import { keepSecrets } from './secrets.ts'
 
 export type SubmitDeps = {
@@ -51,7 +51,7 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   })
   if (!written && keyed) return (await earlierTasks(sql, keyed)) ?? submitTasks(deps, submission)
   signals.send({ kind: 'events' })
-  dispatcher.admit()
+  dispatcher.admit(planned.map((task) => bandOf(priorityOf(task))))
   return findTasks(
     sql,
     accountId,

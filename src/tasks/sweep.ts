@@ -1,5 +1,5 @@
 import { expireLeases, leaveRings } from '../db/admission.ts'
-import { type Sql, transact } from '../db/connect.ts'
+import { type Sql, transact, transactReplanned } from '../db/connect.ts'
 import { deleteOldTasks, findOverdue } from '../db/tasks.ts'
 import { type ControlDeps, expire } from './control.ts'
 
@@ -7,7 +7,7 @@ const batch = 500
 
 /** Has the tasks of dead workers delivered again. Safe when several processes do it at once. Answers how many. */
 export async function sweepLeases(sql: Sql): Promise<number> {
-  return transact(sql, (query) => expireLeases(query))
+  return transactReplanned(sql, (query) => expireLeases(query))
 }
 
 /** Takes accounts off the rings that have nothing waiting. Answers how many. */

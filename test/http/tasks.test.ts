@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Answer, TestClient } from '../support/client.ts'
 import { expectRefusal } from '../support/refusal.ts'
 import { openStage, type Stage } from '../support/stage.ts'
+import { until } from '../support/system.ts'
 import { createTask, listIn, showTask, untilStatus, verb, withTestTypes } from '../support/tasks.ts'
 
 describe('tasks over HTTP', () => {
@@ -129,6 +130,26 @@ describe('tasks over HTTP', () => {
       byStatus: { Pending: 0, InProgress: 0, Paused: 0, Completed: 3, Failed: 1, Cancelled: 0, Expired: 0 },
       byType: { Echo: 3, Flaky: 1 },
     })
+  })
+
+  it('lists 50 by default, the last to have done something first', async () => {
+    const other = await stage.client()
+    const tasks = Array.from({ length: 52 }, (_, index) => ({ type: 'Echo', name: `no ${index}`, priority: 90 }))
+    expect((await other.call('POST', '/api/tasks/batch', { body: { tasks } })).status).toBe(201)
+    const list = (query: string) => other.call('GET', `/api/tasks${query}`)
+    await until(async () => ((await list('?status=Completed')).headers.get('x-total') === '52' ? true : undefined))
+    const first = await createTask(other, 'Flaky', { failures: 1, permanent: true }, { priority: 90 })
+    await untilStatus(other, first, 'Failed')
+    const page = await list('')
+    expect(page.headers.get('x-total')).toBe('53')
+    const shown = listIn(page)
+    expect(shown).toHaveLength(50)
+    expect(shown[0]).toMatchObject({ taskId: first })
+    const activity = shown.map((task) => String(task['lastActivity']))
+    expect(activity).toEqual(activity.toSorted().reverse())
+    const rest = listIn(await list('?offset=50'))
+    expect(rest).toHaveLength(3)
+    expect(new Set([...shown, ...rest].map((task) => task['taskId'])).size).toBe(53)
   })
 
   it('tells the types with the JSON Schema of their parameters, and none that cannot be submitted', async () => {

@@ -66,6 +66,26 @@ test('a signal during a read, or right after one, is not lost', async () => {
   }
 })
 
+test('what comes while nobody listens is left out, and nothing of what comes afterwards', async () => {
+  const isHeard = vi.fn(() => false)
+  const seen = await follow(database.sql, silent, { isHeard })
+  await append()
+  const asked = isHeard.mock.calls.length
+  // Twice by each read, before it and after it: one of them began after the event was there.
+  await vi.waitFor(() => expect(isHeard.mock.calls.length).toBeGreaterThan(asked + 4), deadline)
+  isHeard.mockReturnValue(true)
+  const seq = await append()
+  await vi.waitFor(() => expect(seen.at(-1)).toBe(seq), deadline)
+  expect(seen).toEqual([seq])
+})
+
+test('who comes during a read that leaves events out is told of them', async () => {
+  const answers = [false]
+  const seen = await follow(database.sql, silent, { isHeard: () => answers.shift() ?? true })
+  const seq = await append()
+  await vi.waitFor(() => expect(seen).toEqual([seq]), deadline)
+})
+
 test('after an outage it goes on where it was: nothing is missed and nothing comes twice', async () => {
   const line = await openLine(scratch.databaseUrl)
   const remote = openDatabase(line.url, { name: 'tail', maxConnections: 1 })
@@ -77,7 +97,9 @@ test('after an outage it goes on where it was: nothing is missed and nothing com
   })
   const lines: string[] = []
   const written = { write: (text: string) => void lines.push(text) }
-  const seen = await follow(remote.sql, signals, openLog('test', { base: 'warn', scopes: {} }, written).root)
+  const seen = await follow(remote.sql, signals, {
+    tailLog: openLog('test', { base: 'warn', scopes: {} }, written).root,
+  })
   const seqs = [await append()]
   signals.send({ kind: 'events' })
   await vi.waitFor(() => expect(seen).toEqual(seqs), deadline)
@@ -118,11 +140,11 @@ test('a follower that throws is given the next events all the same; after closin
 async function follow(
   sql: Sql,
   signals: Parameters<typeof followEvents>[0]['signals'],
-  tailLog = log,
+  { tailLog = log, ...heard }: { tailLog?: typeof log; isHeard?: () => boolean } = {},
 ): Promise<number[]> {
   const seen: number[] = []
   const onBatch = ({ events }: EventBatch) => void seen.push(...events.map((event) => event.seq))
-  const tail = followEvents({ sql, signals, log: tailLog, onBatch, onReset: () => {} })
+  const tail = followEvents({ sql, signals, log: tailLog, onBatch, onReset: () => {}, ...heard })
   onTestFinished(tail.close)
   await tail.started
   return seen

@@ -80,6 +80,7 @@ describe('a job', () => {
 
   it('has one handler for its type', () => {
     expect([...registerJobs([double]).keys()]).toEqual(['Double'])
-    expect(() => registerJobs([double, double])).toThrow('task type Double is declared twice')
+    expect(() => registerJobs([double, double])).toThrow('the task type Double is declared twice')
+    expect(() => registerJobs([], [double, double])).toThrow('the task type Double is declared twice')
   })
 })

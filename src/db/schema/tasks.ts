@@ -96,13 +96,12 @@ export const tasks = pgTable(
       .on(table.expiredAt)
       .where(sql`expired_at is not null and status in ('Pending', 'InProgress', 'Paused')`),
     index('tasks_ended').on(table.completedAt).where(sql`completed_at is not null`),
-    index('tasks_account').on(table.accountId, table.lastActivity),
-    index('tasks_account_type').on(table.accountId, table.type, table.lastActivity),
+    // One for all lists, for every state of a task writes a row of each index anew. The type is there to be sorted out by.
+    index('tasks_listed').on(table.accountId, table.status, table.lastActivity, table.type),
     uniqueIndex('tasks_tick').on(table.scheduleId, table.scheduledFor).where(sql`schedule_id is not null`),
     index('tasks_of_schedule_open')
       .on(table.scheduleId)
       .where(sql`schedule_id is not null and status in ('Pending', 'InProgress', 'Paused')`),
-    index('tasks_account_status').on(table.accountId, table.status, table.lastActivity),
     // For the lists and figures of uploads, which an account may have among any number of other tasks.
     index('tasks_upload_activity').on(table.accountId, table.lastActivity, table.id).where(sql`type = 'FileUpload'`),
     index('tasks_upload_created').on(table.accountId, table.createdAt, table.id).where(sql`type = 'FileUpload'`),

@@ -1,0 +1,194 @@
+import { randomUUID } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { taskStatuses } from '../../src/contract/task.ts'
+import {
+  admitBand,
+  ensureBands,
+  expireLeases,
+  findUnclaimed,
+  joinRings,
+  readmitLost,
+  sampleUnclaimed,
+} from '../../src/db/admission.ts'
+import { claimTasks, completeTasks, renewLeases } from '../../src/db/claims.ts'
+import { type Database, type Query, transact, transactReplanned } from '../../src/db/connect.ts'
+import { readNewEvents } from '../../src/db/event-feed.ts'
+import { listTaskEvents } from '../../src/db/events.ts'
+import { listTasks, type TaskFilter } from '../../src/db/task-lists.ts'
+import { findOverdue, insertTasks } from '../../src/db/tasks.ts'
+import { createDatabase, type TestDatabase } from '../support/postgres.ts'
+
+type Reads = Record<string, number>
+
+/**
+ * What the statements of the task path read of a full ledger, by Postgres's own count of rows: plans may be whatever they
+ * like as long as they go by the right index. The first statements are run while the ledger is all but empty, because
+ * Postgres keeps such plans.
+ */
+describe('on a ledger of 100,000 tasks', () => {
+  const crowded = randomUUID()
+  const listed = randomUUID()
+  let database: TestDatabase
+  let ledger: Database
+  let sql: Database['sql']
+
+  const admit = () => transactReplanned(sql, (query) => admitBand(query, 'normal', ['Test']))
+  const claim = (deliveries: readonly { taskId: string; dispatch: number }[]) =>
+    transactReplanned(sql, (query) => claimTasks(query, 'w', deliveries))
+  const claimsOf = (tasks: readonly { id: string; epoch: number }[]) =>
+    tasks.map(({ id, epoch }) => ({ taskId: id, epoch, results: {} }))
+  const renew = (tasks: readonly { id: string; epoch: number }[]) =>
+    transactReplanned(sql, (query) => renewLeases(query, claimsOf(tasks)))
+  const complete = (tasks: readonly { id: string; epoch: number }[]) =>
+    transactReplanned(sql, (query) => completeTasks(query, claimsOf(tasks)))
+  const create = (count: number) =>
+    transact(sql, (query) => {
+      const task = { accountId: crowded, type: 'Test', name: 'one', status: 'Pending', parameters: {} } as const
+      return insertTasks(
+        query,
+        Array.from({ length: count }, () => ({ ...task, id: randomUUID(), priority: 50, runnable: true })),
+      )
+    })
+
+  /** How many rows of tasks and events a piece of work read, by index; `table` stands for reading the table itself. */
+  const readsOf = async (work: () => Promise<unknown>): Promise<Reads> => {
+    const before = await counts(sql)
+    await work()
+    const after = await counts(sql)
+    const reads = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
+    return Object.fromEntries(reads.filter(([, count]) => count > 0))
+  }
+
+  beforeAll(async () => {
+    // The counters are the server's, per connection: one alone, and none that hides behind a pooler.
+    database = await createDatabase({ pooled: false })
+    ledger = database.open({ name: 'test', maxConnections: 1 })
+    sql = ledger.sql
+    await ensureBands(sql, ['high', 'normal', 'low'])
+    await create(200)
+    // Often enough for every plan to be one that is kept.
+    for (let round = 0; round < 8; round++) {
+      const deliveries = round === 0 ? await admit() : []
+      await admit()
+      const mine = round === 0 ? deliveries.slice(0, 16) : await unclaimed(sql, 16)
+      const claimed = await claim(mine)
+      await renew(claimed)
+      await complete(claimed)
+      await transactReplanned(sql, expireLeases)
+      await readNewEvents(sql, await cursorOf(sql))
+    }
+    await fill(sql, crowded, listed)
+  }, 180_000)
+  afterAll(async () => {
+    await ledger.close()
+    await database.drop()
+  })
+
+  it('admits, claims, renews and completes by index, also with plans from when it was small', async () => {
+    const deliveries: { taskId: string; dispatch: number }[] = []
+    const admitted = await readsOf(async () => deliveries.push(...(await admit())))
+    expect(deliveries.length).toBeGreaterThan(100)
+    expect(Object.keys(admitted)).not.toContain('table tasks')
+    expect(admitted['tasks_waiting']).toBeLessThan(3000)
+    const group = deliveries.slice(0, 64)
+    let claimed: { id: string; epoch: number }[] = []
+    const reads = {
+      claim: await readsOf(async () => (claimed = await claim(group))),
+      renew: await readsOf(() => renew(claimed)),
+      complete: await readsOf(() => complete(claimed)),
+    }
+    expect(claimed).toHaveLength(64)
+    for (const [name, read] of Object.entries(reads)) {
+      expect({ name, ...read }).toEqual({ name, tasks_pkey: expect.any(Number) })
+      expect(read['tasks_pkey']).toBeLessThan(64 * 16)
+    }
+  })
+
+  it('looks for what was lost, late or is old in the index that is for it', async () => {
+    const indexOf = async (work: (query: Query) => Promise<unknown>): Promise<string[]> => {
+      const reads = await readsOf(() => transactReplanned(sql, work))
+      for (const count of Object.values(reads)) expect(count).toBeLessThan(3000)
+      return Object.keys(reads)
+    }
+    expect(await indexOf((query) => findUnclaimed(query, 0, 2048))).toEqual(['tasks_admitted'])
+    expect(await indexOf((query) => sampleUnclaimed(query, 0, 16))).toEqual(['tasks_admitted'])
+    const [late] = await claim(await unclaimed(sql, 1))
+    await sql`update tasks set lease_expires_at = now() - interval '1 second' where id = ${late?.id ?? ''}`
+    expect((await indexOf(expireLeases)).sort()).toEqual(['tasks_leased', 'tasks_pkey'])
+    const lost = await unclaimed(sql, 16)
+    const readmitted = await readsOf(() => transactReplanned(sql, (query) => readmitLost(query, lost)))
+    expect(Object.keys(readmitted)).toEqual(['tasks_pkey'])
+    expect(await indexOf((query) => findOverdue(query, 500))).toEqual([])
+  })
+
+  it('reads of a list what its page shows and its total counts, whatever else there is', async () => {
+    const filter: TaskFilter = { accountId: listed, sortBy: 'lastActivity', sortDescending: true, offset: 0, limit: 50 }
+    await sql`vacuum analyze tasks`
+    const ownTasks = 1000
+    for (const more of [
+      {},
+      { status: 'Failed' },
+      { type: 'Other' },
+      { offset: 100 },
+      { sortDescending: false },
+    ] as const) {
+      const reads = await readsOf(() => listTasks(sql, { ...filter, ...more }))
+      expect(Object.keys(reads)).toEqual(['tasks_listed'])
+      expect(reads['tasks_listed']).toBeLessThan(ownTasks + taskStatuses.length * 150 + 1)
+    }
+  })
+
+  it('reads of events those of the task, and those that are new', async () => {
+    const [task] = await sql<{ id: string }[]>`select id from tasks where account_id = ${listed} limit 1`
+    const ofOne = await readsOf(() => listTaskEvents(sql, task?.id ?? '', 0))
+    expect(ofOne).toEqual({ task_events_task_id_seq_pk: 1 })
+    const cursor = await cursorOf(sql)
+    await create(20)
+    const fresh = await readsOf(() => readNewEvents(sql, cursor))
+    expect(Object.keys(fresh).sort()).toEqual(['task_events_xid', 'tasks_pkey'])
+    expect(fresh['task_events_xid']).toBeLessThan(100)
+    expect(fresh['tasks_pkey']).toBeLessThan(100)
+  })
+})
+
+async function cursorOf(sql: Database['sql']): Promise<string> {
+  return (await readNewEvents(sql, undefined)).cursor
+}
+
+/** Deliveries that were admitted and wait for a worker. */
+async function unclaimed(sql: Database['sql'], limit: number): Promise<{ taskId: string; dispatch: number }[]> {
+  return sql<{ taskId: string; dispatch: number }[]>`
+    select id as task_id, dispatch from tasks
+    where band = 'normal' and runnable and admitted_at is not null and lease_expires_at is null order by turn limit ${limit}`
+}
+
+/** Rows read so far, by index and by table. */
+async function counts(sql: Database['sql']): Promise<Reads> {
+  await sql`select pg_stat_force_next_flush()`
+  const rows = await sql<{ name: string; count: number }[]>`
+    select indexrelname as name, idx_tup_read as count from pg_stat_user_indexes where relname in ('tasks', 'task_events')
+    union all
+    select 'table ' || relname, seq_tup_read from pg_stat_user_tables where relname in ('tasks', 'task_events')`
+  return Object.fromEntries(rows.map((row) => [row.name, row.count]))
+}
+
+/** 99,000 tasks of one account and 1,000 of another, most of them done, every tenth waiting; an event each. */
+async function fill(sql: Database['sql'], crowded: string, listed: string): Promise<void> {
+  await sql`
+    with made as (
+      insert into tasks (id, account_id, type, name, status, parameters, runnable, queue_key, last_seq, last_activity,
+        completed_at, expired_at)
+      select gen_random_uuid(), case when n % 100 = 0 then ${listed} else ${crowded} end::uuid,
+        case when n % 3 = 0 then 'Other' else 'Test' end, 'one',
+        case when n % 10 = 9 then 'Pending' when n / 100 % 10 = 8 then 'Failed' else 'Completed' end, '{}', n % 10 = 9, n, 1,
+        now() - n * interval '1 second', case when n % 10 = 9 then null else now() - n * interval '1 second' end,
+        case when n % 10 = 9 and n % 1000 = 9 then now() + interval '1 day' end
+      from generate_series(1, 100000) as n
+      returning id, account_id
+    )
+    insert into task_events (task_id, seq, account_id, type, data) select id, 1, account_id, 'task.created', '{}' from made`
+  await joinRings(sql, [
+    { accountId: crowded, band: 'normal' },
+    { accountId: listed, band: 'normal' },
+  ])
+}
