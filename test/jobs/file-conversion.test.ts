@@ -15,7 +15,8 @@ describe('FileConversion', { timeout: 120_000 }, () => {
   let stage: Stage
   let client: TestClient
   beforeAll(async () => {
-    stage = await openStage({ workers: 2, env: { CONVERSION_MAX_MEGAPIXELS: '20', CONVERSION_DISK_MB: '16' } })
+    const limits = { CONVERSION_MAX_MEGAPIXELS: '20', CONVERSION_DISK_MB: '16' }
+    stage = await openStage({ workers: 2, env: { ...limits, PATH: process.env['PATH'] } })
     client = await stage.client()
   })
   afterAll(() => stage.close())

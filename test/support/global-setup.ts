@@ -9,6 +9,7 @@ import { isCephInstalled } from '../../scripts/stack/ceph-release.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { packageRoot } from '../../src/package-root.ts'
 import { startPgBouncer } from './pgbouncer.ts'
+import { makePlainPath } from './plain-path.ts'
 import { startPostgresServer } from './postgres-server.ts'
 import { startRedisServer } from './redis-server.ts'
 import { offerS3Store } from './s3-offer.ts'
@@ -25,6 +26,8 @@ declare module 'vitest' {
     s3StoreUrl: string | undefined
     /** Whether this machine can start S3 stores of a test's own. */
     hasCeph: boolean
+    /** A PATH without what takes a worker long to ask about. */
+    plainPath: string
     /** The same database through a PgBouncer in transaction mode; undefined when this machine has none. */
     poolerUrl: string | undefined
   }
@@ -46,6 +49,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('postgresUrl', postgresUrl)
   project.provide('templateName', templateName)
   project.provide('redisUrl', redisUrl)
+  const plain = makePlainPath(process.env['PATH'] ?? '')
+  project.provide('plainPath', plain.path)
   const hasCeph = await isCephInstalled()
   project.provide('hasCeph', hasCeph)
   const s3 = await offerS3Store(process.env, hasCeph)
@@ -56,6 +61,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     await pooler?.stop()
     if (server === undefined) await dropTemplate(postgresUrl, templateName)
     await server?.stop()
+    plain.remove()
     if (redisUrl === undefined)
       reportMissing('REDIS', 'there is no Redis. Put redis-server on the PATH or set REDIS_URL.')
     if (!hasCeph) {

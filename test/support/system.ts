@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { inject } from 'vitest'
 import { startProcess, type TestProcess } from './process.ts'
 
 /** The secret that every test system signs and checks tokens with. */
@@ -48,6 +49,8 @@ export async function startSystem({
     AUTH_JWT_SECRET: secret,
     SECRETS_KEYS: Buffer.alloc(32, 'a key for tests').toString('base64'),
     DATA_DIR: dataDir,
+    // Whoever converts recordings or documents brings the whole one.
+    PATH: inject('plainPath'),
     QUEUE_PREFIX: `t${process.pid}-${Math.random().toString(36).slice(2)}`,
     ...env,
   }
