@@ -201,9 +201,9 @@ export async function disownOutputs(query: Query, taskId: string): Promise<void>
     where task_id = ${taskId}`
 }
 
-/** Notes that the bytes of outputs were removed. */
+/** Notes that the bytes of outputs were removed, and forgets how far they had been. */
 export async function markDiscarded(query: Query, ids: readonly string[]): Promise<void> {
-  await query`update task_outputs set discarded_at = now() where id = any(${ids}::uuid[])`
+  await query`update task_outputs set discarded_at = now(), checkpoint = null where id = any(${ids}::uuid[])`
 }
 
 /** Outputs whose bytes were removed so long ago, but not those in pools of `notIn`. */

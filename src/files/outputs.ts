@@ -170,6 +170,12 @@ export class TaskOutputs {
     const storage = await this.#deps.pools.open(plan.poolId)
     const name = await this.#reserve(plan.poolId)
     let [isSaved, replaced] = [former !== undefined, former]
+    const discardFormer = async (): Promise<void> => {
+      const useless = replaced
+      replaced = undefined
+      // What cannot be removed now is by the next claim, or the sweep.
+      if (useless) await this.#discard([useless]).catch(() => {})
+    }
     return {
       storage,
       name,
@@ -178,12 +184,13 @@ export class TaskOutputs {
         const checkpoint = { slot: plan.slot, sizeBytes, state, note }
         if (!(await saveOutput(this.#deps.sql, { taskId, epoch }, name.id, checkpoint))) throw new StopReason('lost')
         isSaved = true
-        const useless = replaced
-        replaced = undefined
-        // What cannot be removed now is by the next claim, or the sweep.
-        if (useless) await this.#discard([useless]).catch(() => {})
+        await discardFormer()
       },
-      onFinished: (made) => this.#add({ id: name.id, ...plan, ...made }, isSaved),
+      onFinished: async (made) => {
+        const output = await this.#add({ id: name.id, ...plan, ...made }, isSaved)
+        await discardFormer()
+        return output
+      },
     }
   }
 

@@ -1,4 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signToken } from '../../src/auth/token.ts'
 import type { TestClient } from '../support/client.ts'
@@ -9,7 +11,9 @@ import { storedFile } from '../support/stored-file.ts'
 import { secret } from '../support/system.ts'
 import { createTask, listIn, untilStatus } from '../support/tasks.ts'
 
-const reading = ['FileEncrypt', 'FileDecrypt', 'FileConversion', 'FileMove', 'FileCompress', 'FileDecompress']
+/** Those that compare the sum of what they read with the recorded one. */
+const checking = ['FileEncrypt', 'FileDecrypt', 'FileConversion', 'FileMove']
+const reading = [...checking, 'FileCompress', 'FileDecompress']
 
 describe('while a job runs', { timeout: 60_000 }, () => {
   let stage: PacedStage
@@ -79,6 +83,13 @@ describe('while a job runs', { timeout: 60_000 }, () => {
       await stage.sql`update files set object_id = ${other.id} where id = ${fileId}`
     })
     expect(outcomes).toEqual(allFailed(reading, 'SOURCE_CHANGED'))
+  })
+
+  it('the stored bytes are replaced by others that would do as well: what checks the sum notices', async () => {
+    const outcomes = await disturbed(checking, async (_client, fileId, { otherBytes }) => {
+      await writeFile(join(stage.poolPath, (await objectOf(fileId)).key), otherBytes)
+    })
+    expect(outcomes).toEqual(allFailed(checking, 'SOURCE_DAMAGED'))
   })
 
   it('the quota is used up: it fails, and makes, moves and removes nothing', async () => {
