@@ -68,7 +68,10 @@ runMain(async (env) => {
     shutdown.abort()
     realtime.close()
     await http.close(drainMs)
-    await atMost(1000, Promise.all([underWay.idle(), dispatcher.idle()]))
+    await atMost(
+      1000,
+      underWay.idle().then(() => dispatcher.idle()),
+    )
     await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
     requestLimits.close()
     await atMost(1000, audit.close())

@@ -81,7 +81,7 @@ runMain(async (env, args) => {
     await atMost(graceMs + 1500, Promise.all(consumers.map((consumer) => consumer.close())))
     clearTimeout(timer)
     claims.close()
-    await atMost(500, Promise.all([maintenance.close(), dispatcher.idle(), election.leave()]))
+    await atMost(500, Promise.all([maintenance.close().then(() => dispatcher.idle()), election.leave()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))
     await atMost(500, Promise.all([crypt.close(), deflater.close()]))
