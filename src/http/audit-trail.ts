@@ -25,20 +25,25 @@ const mostAtOnce = 1000
  */
 export function createAuditTrail({ sql, log }: { sql: Sql; log: Log }): AuditTrail {
   let waiting: AuditEntry[] = []
-  let flushing: Promise<void> | undefined
+  let flushing = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
 
   const flush = async (): Promise<void> => {
     while (waiting.length > 0) {
-      const entries = waiting.slice(0, mostAtOnce)
-      await insertAuditEntries(sql, entries)
-      waiting = waiting.slice(entries.length)
+      const entries = waiting.splice(0, mostAtOnce)
+      try {
+        await insertAuditEntries(sql, entries)
+      } catch (error) {
+        waiting = [...entries, ...waiting]
+        throw error
+      }
     }
   }
   const flushLater = (delayMs: number): void => {
     timer ??= setTimeout(() => {
       timer = undefined
-      flushing = flush().catch((error: unknown) => {
+      // One after the other: an insert may take longer than until the next one is due.
+      flushing = flushing.then(flush).catch((error: unknown) => {
         log.warn({ err: error, waiting: waiting.length }, 'the audit trail cannot be written; it is tried again')
         flushLater(tryAgainAfterMs)
       })

@@ -64,6 +64,26 @@ describe('the audit trail', { timeout: 120_000 }, () => {
     ])
   })
 
+  it('has each entry once, also of requests that end while others are being written', async () => {
+    const client = await stage.client()
+    const taskIds = [randomUUID(), randomUUID()]
+    const pause = (taskId?: string) => client.call('POST', `/api/tasks/${taskId}/pause`)
+    await stage.sql.begin(async (query) => {
+      await query`lock table audit_entries in share mode`
+      const isWaiting = () => stage.sql`
+        select 1 from pg_locks where relation = 'audit_entries'::regclass and not granted`
+      await pause(taskIds[0])
+      await until(async () => (await isWaiting()).length > 0 || undefined)
+      const startedAt = performance.now()
+      for (let count = 0; count < 20; count++) await pause(taskIds[1])
+      // Long enough for another group to be due, which must not happen beside the first.
+      await until(async () => performance.now() - startedAt > 300 || undefined)
+    })
+    const entries = await untilEntries(`accountId=${client.account}`, 21)
+    const of = (taskId?: string) => entries.filter((entry) => String(entry['thingIds']) === taskId).length
+    expect(taskIds.map(of)).toEqual([1, 20])
+  })
+
   it('is found by thing, action and time, page by page, and by admins alone', async () => {
     const client = await stage.client()
     const taskId = randomUUID()

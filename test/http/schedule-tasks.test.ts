@@ -58,8 +58,8 @@ describe('the tasks of schedules', () => {
     const refused = await run(id)
     expectRefusal(refused, 409, 'SCHEDULE_TEMPLATE_INVALID')
     expect(refused.body['details']).toMatchObject({ errors: [{ field: 'task.parameters.number' }] })
-    await neglect(stage.sql, id, 48 * 3_600_000)
     await patch(id, { missed: 'runOnce' })
+    await neglect(stage.sql, id, 48 * 3_600_000)
     await expect
       .poll(async () => (await show(id))['lastError'], { timeout: 15_000 })
       .toMatchObject({ code: 'SCHEDULE_TEMPLATE_INVALID', message: expect.stringContaining('must be 10 at most') })
