@@ -1,6 +1,9 @@
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { newAgeKey } from '../support/age-command.ts'
 import type { TestClient } from '../support/client.ts'
-import { addPool, runTask, showFile } from '../support/job-files.ts'
+import { addPool, resultFileIds, runTask, showFile } from '../support/job-files.ts'
 import { measureLoad, withLoopDelay } from '../support/load.ts'
 import { sparseFile } from '../support/sparse-file.ts'
 import { openStage, type Stage } from '../support/stage.ts'
@@ -34,12 +37,47 @@ describe('a file of 4 GiB', () => {
     expect(task).toMatchObject({ status: 'Completed', errorMessage: null })
     expect(load.risenBytes).toBeLessThan(150e6)
     expect(load.loopDelayMs - load.idleDelayMs).toBeLessThan(50)
-    return task?.results ?? {}
+    if (task === undefined) throw new Error('it was not run')
+    return task
   }
+
+  async function hashOf(id: string): Promise<unknown> {
+    return (await showFile(client, id))['hash']
+  }
+
+  /** Makes room on the disk for what comes next. */
+  async function removed(fileIds: readonly string[]): Promise<void> {
+    for (const id of fileIds) {
+      const [object] = await stage.sql`
+        select pool_id, key from objects where id = (select object_id from files where id = ${id})`
+      await rm(join(stage.system.dataDir, 'pools', String(object?.['poolId']), String(object?.['key'])))
+    }
+    await stage.sql`delete from files where id = any(${[...fileIds]}::uuid[])`
+  }
+
+  it('is encrypted, and decrypted to the same', async () => {
+    const { identity, recipient } = await newAgeKey()
+    const encrypted = await runWithinBounds('FileEncrypt', { fileIds: [fileId], recipients: [recipient] })
+    const [sealedId = 'none'] = resultFileIds(encrypted)
+    expect(Number((await showFile(client, sealedId))['size'])).toBeGreaterThan(sizeBytes)
+    const decrypted = await runWithinBounds('FileDecrypt', { fileIds: [sealedId], identities: [identity] })
+    const [openedId = 'none'] = resultFileIds(decrypted)
+    expect(await hashOf(openedId)).toBe(await hashOf(fileId))
+    await removed([sealedId, openedId])
+  })
+
+  it('is migrated to another pool', async () => {
+    const { poolId: sourcePoolId } = await showFile(client, fileId)
+    const parameters = { sourcePoolId, targetPoolId: await addPool(stage) }
+    const { results } = await runWithinBounds('StorageMigration', parameters)
+    expect(results).toMatchObject({ filesProcessed: 1, bytesCopied: sizeBytes, filesFailed: 0 })
+    expect(await showFile(client, fileId)).toMatchObject({ poolId: parameters.targetPoolId, size: sizeBytes })
+  })
 
   it('is moved to another pool', async () => {
     const targetPoolId = await addPool(stage)
-    expect(await runWithinBounds('FileMove', { fileIds: [fileId], targetPoolId })).toEqual({ filesProcessed: 1 })
+    const { results } = await runWithinBounds('FileMove', { fileIds: [fileId], targetPoolId })
+    expect(results).toEqual({ filesProcessed: 1 })
     expect(await showFile(client, fileId)).toMatchObject({ poolId: targetPoolId, size: sizeBytes })
   })
 })
