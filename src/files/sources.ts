@@ -72,6 +72,9 @@ function reasonOf(signal: AbortSignal): Error {
   return signal.reason instanceof Error ? signal.reason : new Error('aborted')
 }
 
+/** An archive may have tens of thousands of sources; all their rows once more would take tens of megabytes. */
+const checkedAtOnce = 1000
+
 /** Where a copy is to be gone on from is its size, which its pool knows. */
 const copyNote = z.object({})
 
@@ -120,14 +123,15 @@ export async function copySource(
  * its row was read.
  */
 export async function requireUnchanged(query: Query, files: readonly FileRow[]): Promise<void> {
-  const [first] = files
-  if (first === undefined) return
-  const ids = files.map((file) => file.id)
-  const rows = await findFiles(query, { accountId: first.accountId, ids })
-  const now = new Map(rows.map((row) => [row.id, row]))
-  for (const file of files) {
-    const found = now.get(file.id) ?? missing(file.id)
-    if (found.sha256.equals(file.sha256)) continue
-    throw new Permanent('SOURCE_CHANGED', `File ${file.id} was replaced by somebody else while the task ran.`)
+  for (let at = 0; at < files.length; at += checkedAtOnce) {
+    const some = files.slice(at, at + checkedAtOnce)
+    const accountId = some[0]?.accountId ?? ''
+    const rows = await findFiles(query, { accountId, ids: some.map((file) => file.id) })
+    const now = new Map(rows.map((row) => [row.id, row]))
+    for (const file of some) {
+      const found = now.get(file.id) ?? missing(file.id)
+      if (found.sha256.equals(file.sha256)) continue
+      throw new Permanent('SOURCE_CHANGED', `File ${file.id} was replaced by somebody else while the task ran.`)
+    }
   }
 }
