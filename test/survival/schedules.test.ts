@@ -53,11 +53,18 @@ describe('schedules and the processes that serve them', () => {
       release = resolve
     })
     // A tick ends by joining the account's ring: whoever holds that row stops it after it has written the task.
+    let tellHeld = (): void => {}
+    const isHeld = new Promise<void>((resolve) => {
+      tellHeld = resolve
+    })
     const holding = sql.begin(async (query) => {
       await query`select 1 from band_accounts where account_id = ${client.account} for update`
+      tellHeld()
       await held
     })
     try {
+      // Not before: a tick that came first would be made.
+      await isHeld
       await neglect(stage.sql, id, 2 * hourMs)
       await until(async () => {
         const waiting = await stage.sql`
