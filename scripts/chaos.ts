@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto'
 import { explain } from '../src/launch/environment.ts'
 import { LaunchError } from '../src/launch/launch-error.ts'
 import { stopSignals } from '../src/launch/stop-signals.ts'
-import { isDroppedSocket } from '../src/process.ts'
+import { isDriversOwn, isDroppedSocket } from '../src/process.ts'
 import { ChaosError } from './chaos/chaos-error.ts'
 import { type ChaosOptions, readOptions, usage } from './chaos/options.ts'
 import { describeFindings } from './chaos/report.ts'
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
 function accidents(say: (line: string) => void): AbortSignal {
   const accident = new AbortController()
   process.on('uncaughtException', (error) => {
-    if (isDroppedSocket(error)) return
+    if (isDroppedSocket(error) || isDriversOwn(error)) return
     say(explain(error))
     accident.abort()
   })

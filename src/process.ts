@@ -1,4 +1,5 @@
 import { ConfigError } from './config.ts'
+import { systemCode } from './errors.ts'
 
 /** Starts a process's work; answers how to stop it. */
 export type Main = (env: Record<string, string | undefined>, args: readonly string[]) => Promise<() => Promise<void>>
@@ -54,15 +55,16 @@ export function isDroppedSocket(error: Error): boolean {
 
 /**
  * The same driver asks which array types there are on every new connection, and nobody can catch it when that fails: the
- * connection was lost again at once, as happens behind a pooler whose Postgres is away. Whoever wanted it has been told.
- * What we ask ourselves has a frame of ours in its stack.
+ * server went away just then, or is away behind a pooler. Whoever wanted the connection has been told. What we ask
+ * ourselves has a frame of ours in its stack.
  */
-function isDriversOwn(error: Error): boolean {
+export function isDriversOwn(error: Error): boolean {
   const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at ')) ?? []
-  return (
-    error.name === 'PostgresError' && frames.every((frame) => /node:|node_modules\/postgres\/|<anonymous>/.test(frame))
-  )
+  const isConnections = error.name === 'PostgresError' || lostConnection.has(systemCode(error) ?? '')
+  return isConnections && frames.every((frame) => /node:|node_modules\/postgres\/|<anonymous>/.test(frame))
 }
+
+const lostConnection: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'CONNECTION_CLOSED', 'CONNECTION_ENDED'])
 
 function fail(error: unknown): void {
   const lines = error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]
