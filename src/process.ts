@@ -60,11 +60,12 @@ export function isDroppedSocket(error: Error): boolean {
  */
 export function isDriversOwn(error: Error): boolean {
   const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at ')) ?? []
-  const isConnections = error.name === 'PostgresError' || lostConnection.has(systemCode(error) ?? '')
+  const isConnections = error.name === 'PostgresError' || lostConnection.test(systemCode(error) ?? '')
   return isConnections && frames.every((frame) => /node:|node_modules\/postgres\/|<anonymous>/.test(frame))
 }
 
-const lostConnection: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'CONNECTION_CLOSED', 'CONNECTION_ENDED'])
+/** As Node and the driver call what a connection was lost by. */
+const lostConnection = /^(E(CONN[A-Z]+|PIPE|TIMEDOUT|HOSTUNREACH|NETUNREACH)|CONNECT[A-Z_]+)$/
 
 function fail(error: unknown): void {
   const lines = error instanceof ConfigError ? error.problems : [error instanceof Error ? error.message : String(error)]
