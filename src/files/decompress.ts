@@ -7,6 +7,7 @@ import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
 import { contentTypeOf } from './content-type.ts'
 import { type MadeResults, madeWhole, makeOutput, resultsOf } from './make-each.ts'
+import { keepFinished } from './keep-finished.ts'
 import { type OutputDeps, TaskOutputs } from './outputs.ts'
 import { counted, readSource, requireUnchanged } from './sources.ts'
 
@@ -32,12 +33,7 @@ export async function decompressFile(
 ): Promise<Unpacked> {
   const outputs = await TaskOutputs.open(deps, context)
   const unpack = new Unpack(outputs, archive, poolId, context.signal)
-  try {
-    await unpack.run(deps, context)
-  } catch (error) {
-    await outputs.flush().catch(() => {})
-    throw error
-  }
+  await keepFinished(outputs, () => unpack.run(deps, context))
   const made = uniquePaths(unpack.paths).map((name, index) => ({
     slot: unpack.slotOf(index),
     fileId: randomUUID(),

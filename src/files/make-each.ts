@@ -3,6 +3,7 @@ import { z } from 'zod'
 import type { Query } from '../db/connect.ts'
 import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
+import { keepFinished } from './keep-finished.ts'
 import { type OutputDeps, type OutputPlan, TaskOutputs } from './outputs.ts'
 import { requireUnchanged } from './sources.ts'
 import { type OutputPart, wholeParts, writeParts } from './write-parts.ts'
@@ -44,16 +45,13 @@ export async function makeOfEach<Note>(
     doneBytes += countBytes
     context.progress((100 * doneBytes) / Math.max(1, totalBytes))
   }
-  try {
+  await keepFinished(outputs, async () => {
     for (const file of files) {
       context.signal.throwIfAborted()
       if (outputs.finished(slotOf(file))) onRead(file.sizeBytes)
       else await makeOutput(outputs, { slot: slotOf(file), poolId: file.poolId }, making(file, onRead), context)
     }
-  } catch (error) {
-    await outputs.flush().catch(() => {})
-    throw error
-  }
+  })
   const made = files.map((file) => ({ file, fileId: randomUUID() }))
   return {
     results: resultsOf(made),

@@ -1,6 +1,7 @@
 import { type FileRow } from '../db/files.ts'
 import { listFilesOf, listPoolObjects, type PoolFilter } from '../db/pool-files.ts'
 import { type JobContext, Permanent } from '../tasks/define-job.ts'
+import { keepFinished } from './keep-finished.ts'
 import { type OutputDeps, TaskOutputs } from './outputs.ts'
 import { copySource } from './sources.ts'
 import { createThrottle } from './throttle.ts'
@@ -101,11 +102,11 @@ class PoolMigration {
         if (this.#copied.length >= switchObjects) await this.#switch()
       }
     }
-    const workers = await Promise.allSettled(Array.from({ length: this.#plan.concurrency }, copyNext))
-    const broken = workers.find((one) => one.status === 'rejected')
-    // What was copied stays noted, so that it is not copied again.
-    if (broken) await this.#outputs.flush().catch(() => {})
-    if (broken) throw broken.reason
+    await keepFinished(this.#outputs, async () => {
+      const workers = await Promise.allSettled(Array.from({ length: this.#plan.concurrency }, copyNext))
+      const broken = workers.find((one) => one.status === 'rejected')
+      if (broken) throw broken.reason
+    })
   }
 
   async #copy(file: FileRow): Promise<void> {

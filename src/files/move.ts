@@ -1,6 +1,7 @@
 import type { Query } from '../db/connect.ts'
 import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
+import { keepFinished } from './keep-finished.ts'
 import type { OutputDeps, TaskOutputs } from './outputs.ts'
 import { copySource } from './sources.ts'
 
@@ -19,12 +20,14 @@ export async function copyForMove(
   move: PoolMove,
   { signal, onBytes }: Pick<JobContext, 'signal'> & { onBytes: (countBytes: number) => void },
 ): Promise<void> {
-  for (const file of objectsToCopy(move)) {
-    signal.throwIfAborted()
-    const plan = { slot: file.objectId, poolId: move.targetPoolId }
-    if (outputs.finished(file.objectId)) onBytes(file.sizeBytes)
-    else await copySource(deps, outputs, { plan, file }, { signal, onBytes })
-  }
+  await keepFinished(outputs, async () => {
+    for (const file of objectsToCopy(move)) {
+      signal.throwIfAborted()
+      const plan = { slot: file.objectId, poolId: move.targetPoolId }
+      if (outputs.finished(file.objectId)) onBytes(file.sizeBytes)
+      else await copySource(deps, outputs, { plan, file }, { signal, onBytes })
+    }
+  })
 }
 
 /** Has the files refer to their copies. Answers the ids of those that lie in the target pool now. */

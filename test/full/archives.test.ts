@@ -73,7 +73,7 @@ describe('an archive', () => {
       select made.id, files.account_id, object_id, 'entries/' || made.number, content_type, size_bytes
       from files, unnest(${fileIds}::uuid[]) with ordinality as made (id, number) where files.id = ${first}`
     // The names and places of so many files take most of it.
-    const packed = await runWithinBounds('FileCompress', { fileIds }, 250e6)
+    const packed = await runWithinBounds('FileCompress', { fileIds }, 220e6)
     expect(packed.results).toMatchObject({ filesProcessed: manyEntries })
     const path = await objectPath(packed.results?.['resultFileId'])
     await run('unzip', ['-tq', path])

@@ -65,6 +65,7 @@ describe('watching an upload', () => {
       // The last one is told with the end, also to whoever was told of 100 % while the upload was still being finished.
       const before = steps.slice(0, -1)
       expect(before).toEqual([...new Set(before)].sort((a, b) => a - b))
+      expect(told.map((one) => one['status'])).toEqual([...before.map(() => 'InProgress'), 'Completed'])
       expect(steps.at(-1)).toBe(100)
       expect(steps.length).toBeGreaterThanOrEqual(3)
       expect(steps.length).toBeLessThanOrEqual(40)
