@@ -9,8 +9,8 @@ import { startPostgresServer, type TestPostgresServer } from '../support/postgre
 import { describeWithRedis, sharedRedis } from '../support/redis.ts'
 import { startSystem, type TestSystem, until } from '../support/system.ts'
 
-/** A request waits so long for the database at most, and a little for its turn. */
-const answeredWithinMs = 8000
+/** A request waits so long for the database at most. */
+const answeredWithinMs = 5000
 
 let postgres: TestPostgresServer
 let system: TestSystem
@@ -123,7 +123,7 @@ async function expectTruthfulAnswers(): Promise<void> {
   await until(async () => answers.flat().length > 5 || undefined)
   await postgres.kill9()
   const refused = (mine: Answer[]) => mine.filter(({ status }) => status === 503).length
-  const isAway = until(async () => answers.every((mine) => refused(mine) >= 2) || undefined, 4 * answeredWithinMs)
+  const isAway = until(async () => answers.every((mine) => refused(mine) >= 2) || undefined, 6 * answeredWithinMs)
   await Promise.race([isAway, sending])
   await postgres.start()
   await sending

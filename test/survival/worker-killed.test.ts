@@ -10,7 +10,7 @@ import { until } from '../support/system.ts'
 // Read in nine pieces, which take 300 ms each while the disk is slow.
 const bytes = patternOf(8 * 1024 * 1024 + 17)
 /** Lease, sweep, delivery and the finishing itself. */
-const takenOverWithinMs = 20_000
+const takenOverWithinMs = 10_000
 
 describe('an upload whose worker', { timeout: 120_000 }, () => {
   let stage: SlowStage
