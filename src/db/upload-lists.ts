@@ -60,11 +60,15 @@ function pageOf(query: Query, filter: UploadFilter) {
 
 export type UploadSum = { status: TaskStatus; count: number; progress: number; uploadedBytes: number }
 
-/** An account's uploads by status: how many, how far on average in percent, and how many bytes of them arrived. */
+/**
+ * An account's uploads by status: how many, how far on average in percent, and how many bytes of them arrived. Both are told
+ * by the upload's own count of chunks: the task's progress may lag behind, and stays so when the task ends first.
+ */
 export async function sumUploads(query: Query, accountId: string): Promise<UploadSum[]> {
   return query<UploadSum[]>`
-    select t.status, count(*)::int as count, avg(t.progress)::float as progress,
-      sum(round(u.file_size_bytes * t.progress / 100))::bigint as uploaded_bytes
+    select t.status, count(*)::int as count,
+      avg(case when u.chunks_count = 0 then 100 else 100.0 * u.chunks_uploaded / u.chunks_count end)::float as progress,
+      sum(least(u.file_size_bytes, u.chunks_uploaded::bigint * u.chunk_size_bytes))::bigint as uploaded_bytes
     from tasks t join uploads u on u.task_id = t.id
     where ${isListed(query, { accountId })} and u.account_id = ${accountId} group by t.status`
 }

@@ -1,5 +1,5 @@
 import { type Delivery, findUnclaimed, readmitLost, sampleUnclaimed } from '../db/admission.ts'
-import { type Sql, transact } from '../db/connect.ts'
+import { type Sql, transactReplanned } from '../db/connect.ts'
 import type { Engine } from '../queue/engine.ts'
 
 /** A delivery is looked up in the engine once it has waited so long without a claim. */
@@ -33,7 +33,7 @@ export class LostDeliveries {
   async sweep(ageMs = unclaimedAgeMs): Promise<number> {
     const unclaimed = await findUnclaimed(this.#sql, ageMs, lookUpsAtOnce)
     const lost = await this.#lostOf(unclaimed)
-    return lost.length === 0 ? 0 : transact(this.#sql, (query) => readmitLost(query, lost))
+    return lost.length === 0 ? 0 : transactReplanned(this.#sql, (query) => readmitLost(query, lost))
   }
 
   /** The same, and sooner, when a sample shows that the engine has lost something: it was wiped, most likely. */

@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { chunksOf } from '../support/client.ts'
-import { type FaultyStore, failure, startFaultyStore } from '../support/faulty-store.ts'
+import { openFaultyS3Stage } from '../support/faulty-s3-stage.ts'
+import { type FaultyStore, failure } from '../support/faulty-store.ts'
 import { expectFile, patternOf, untilCompleted } from '../support/outcome.ts'
-import { s3PoolAt } from '../support/s3-pool.ts'
-import { describeWithS3, openS3Place } from '../support/s3-store.ts'
-import { openStage, type Stage } from '../support/stage.ts'
+import { describeWithS3 } from '../support/s3-store.ts'
+import type { Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
 
 const chunkBytes = 5 * 1024 * 1024
@@ -16,11 +16,7 @@ describeWithS3('an S3 pool that cannot be used for a while', { timeout: 90_000 }
   let faulty: FaultyStore
   let stage: Stage
   beforeAll(async () => {
-    const place = await openS3Place()
-    faulty = await startFaultyStore(place.endpoint)
-    const { settings, env } = s3PoolAt({ ...place, endpoint: faulty.endpoint })
-    const pools = [{ id: poolId, name: 'S3', kind: 's3', settings }]
-    stage = await openStage({ env: { STORAGE_POOLS: JSON.stringify(pools), ...env } })
+    ;({ faulty, stage } = await openFaultyS3Stage(poolId))
   })
   afterAll(() => stage.close())
 

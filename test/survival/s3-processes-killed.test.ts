@@ -5,15 +5,15 @@ import { unlimitedBytes } from '../../src/db/usage.ts'
 import { openPools } from '../../src/files/pools.ts'
 import { sweepUnknownStaging } from '../../src/uploads/sweep.ts'
 import { chunksOf, type TestClient } from '../support/client.ts'
-import { type Fault, type FaultyStore, type Match, startFaultyStore } from '../support/faulty-store.ts'
+import { openFaultyS3Stage } from '../support/faulty-s3-stage.ts'
+import type { Fault, FaultyStore, Match } from '../support/faulty-store.ts'
 import { holdRequest } from '../support/held-request.ts'
 import { holdCommits } from '../support/held-commits.ts'
 import { runTask, uploaded } from '../support/job-files.ts'
 import { silent } from '../support/ledger.ts'
 import { expectFile, patternOf, untilCompleted } from '../support/outcome.ts'
-import { s3PoolAt } from '../support/s3-pool.ts'
-import { describeWithS3, openS3Place, type S3Place } from '../support/s3-store.ts'
-import { openStage, type Stage } from '../support/stage.ts'
+import { describeWithS3, type S3Place } from '../support/s3-store.ts'
+import type { Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
 
 const chunkBytes = 5 * 1024 * 1024
@@ -36,12 +36,7 @@ describeWithS3('an upload to an S3 pool', { timeout: 120_000 }, () => {
   let stage: Stage
   let env: Record<string, string>
   beforeAll(async () => {
-    place = await openS3Place()
-    faulty = await startFaultyStore(place.endpoint)
-    const pool = s3PoolAt({ ...place, endpoint: faulty.endpoint })
-    env = pool.env
-    const pools = [{ id: poolId, name: 'S3', kind: 's3', settings: pool.settings }]
-    stage = await openStage({ env: { STORAGE_POOLS: JSON.stringify(pools), ...env } })
+    ;({ place, faulty, stage, env } = await openFaultyS3Stage(poolId))
   })
   afterAll(() => stage.close())
   beforeEach(() => place.clear())

@@ -1,11 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { chunksOf } from '../support/client.ts'
-import { type FaultyStore, startFaultyStore } from '../support/faulty-store.ts'
+import { openFaultyS3Stage } from '../support/faulty-s3-stage.ts'
+import type { FaultyStore } from '../support/faulty-store.ts'
 import { measureLoad, withLoopDelay } from '../support/load.ts'
-import { s3PoolAt } from '../support/s3-pool.ts'
-import { describeWithS3, openS3Place } from '../support/s3-store.ts'
-import { openStage, type Stage } from '../support/stage.ts'
+import { describeWithS3 } from '../support/s3-store.ts'
+import type { Stage } from '../support/stage.ts'
 
 const mebibyte = 1024 * 1024
 const atOnce = 8
@@ -17,11 +17,7 @@ describeWithS3('chunks on their way to an S3 pool', { timeout: 60_000 }, () => {
   let faulty: FaultyStore
   let stage: Stage
   beforeAll(async () => {
-    const place = await openS3Place()
-    faulty = await startFaultyStore(place.endpoint)
-    const { settings, env } = s3PoolAt({ ...place, endpoint: faulty.endpoint })
-    const pools = JSON.stringify([{ id: poolId, name: 'S3', kind: 's3', settings }])
-    stage = await openStage({ workers: 0, env: { STORAGE_POOLS: pools, ...env, ...withLoopDelay } })
+    ;({ faulty, stage } = await openFaultyS3Stage(poolId, { workers: 0, env: withLoopDelay }))
   })
   afterAll(() => stage.close())
 
