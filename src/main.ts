@@ -56,6 +56,7 @@ runMain(async (env) => {
     underWay,
     limits: config.uploads,
     scheduleLimits: config.schedules,
+    notify: config.notify,
     shutdown: shutdown.signal,
     log: scope('http'),
   })
