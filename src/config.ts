@@ -3,7 +3,6 @@ import { type AccessConfig, accessConfig, accessMissing, accessSettings } from '
 import { type LimitsConfig, limitsConfig, limitSettings } from './config/limits.ts'
 import { archiveSettings, type ArchivesConfig, archivesConfig } from './config/archives.ts'
 import { type ConversionConfig, conversionConfig, conversionSettings } from './config/conversion.ts'
-import { type NotifyConfig, notifyConfig, notifySettings } from './config/notify.ts'
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
@@ -18,7 +17,6 @@ export type Config = ProcessConfig &
     schedules: SchedulesConfig
     archives: ArchivesConfig
     conversion: ConversionConfig
-    notify: NotifyConfig
   }
 
 /** One schema over all groups, so that every wrong setting is named at once. */
@@ -31,7 +29,6 @@ const settings = z.object({
   ...taskSettings,
   ...archiveSettings,
   ...conversionSettings,
-  ...notifySettings,
 })
 
 /** The settings are wrong; `problems` names every wrong one, a line each. */
@@ -65,7 +62,6 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     schedules: schedulesConfig(set),
     archives: archivesConfig(set),
     conversion: conversionConfig(set),
-    notify: notifyConfig(set),
   }
 }
 

@@ -9,6 +9,7 @@ import { ensureBands } from './db/admission.ts'
 import { openDatabase } from './db/connect.ts'
 import { adoptLedger } from './db/ledger-id.ts'
 import { openSignals } from './db/signals.ts'
+import { followPools } from './files/follow-pools.ts'
 import { openPools } from './files/pools.ts'
 import { createApp } from './http/app.ts'
 import { createAuditTrail } from './http/audit-trail.ts'
@@ -56,10 +57,10 @@ runMain(async (env) => {
     underWay,
     limits: config.uploads,
     scheduleLimits: config.schedules,
-    notify: config.notify,
     shutdown: shutdown.signal,
     log: scope('http'),
   })
+  const following = followPools({ ...parts, log: scope('storage') })
   const http = await listen(app, config)
   realtime.attach(http.server)
   log.info({ url: http.url, engine: engine.kind }, 'listening')
@@ -68,6 +69,7 @@ runMain(async (env) => {
     log.info('stopping')
     shutdown.abort()
     realtime.close()
+    following.close()
     await http.close(drainMs)
     await atMost(
       1000,

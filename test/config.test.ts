@@ -48,6 +48,7 @@ describe('the settings', () => {
         uploadsPath: undefined,
         defaultPoolId: '550e8400-e29b-41d4-a716-446655440000',
         declared: [],
+        localRoots: [],
         orphanGraceMs: 3_600_000,
         trashRetentionMs: 7 * 24 * 3_600_000,
         quota: { defaultLimitBytes: Number.MAX_SAFE_INTEGER },
@@ -63,10 +64,6 @@ describe('the settings', () => {
       },
       tasks: { modules: [], retentionMs: 30 * 24 * 3_600_000 },
       schedules: { perAccount: 1000 },
-      notify: {
-        allowedHosts: new Set(),
-        webhooks: { perAccount: 20, timeoutMs: 15_000, concurrency: 32, retentionMs: 30 * 24 * 3_600_000 },
-      },
       conversion: {
         timeoutMs: 3_600_000,
         memoryBytes: 2048 * 1024 * 1024,

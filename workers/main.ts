@@ -11,6 +11,7 @@ import { type Database, openDatabase } from '../src/db/connect.ts'
 import { openSignals } from '../src/db/signals.ts'
 import { forgetWorker, noteWorker } from '../src/db/workers.ts'
 import { openConversion } from '../src/files/convert.ts'
+import { followPools } from '../src/files/follow-pools.ts'
 import { openPools } from '../src/files/pools.ts'
 import { makeScratchParent } from '../src/files/scratch.ts'
 import { builtInJobs } from '../src/jobs/index.ts'
@@ -24,7 +25,6 @@ import { ownChores, sweeps } from './chores.ts'
 import { Claims } from './claims.ts'
 import { Election } from './election.ts'
 import { startMaintenance } from './maintenance.ts'
-import { startNotify } from './notify.ts'
 import { readWorkerOptions } from './options.ts'
 import { runDelivery } from './run-task.ts'
 import { BandRates } from './rates.ts'
@@ -71,8 +71,7 @@ runMain(async (env, args) => {
     [...ownChores(verbs, { worker, rates, election }), ...sweeps(verbs, config, election)],
     scope('maintenance'),
   )
-  const isElected = (): boolean => election.isHeld()
-  const notify = await startNotify({ ...verbs, isElected, log: scope('notify') }, config.notify)
+  const following = followPools({ pools, signals, log: scope('storage') })
   const consumers = await Promise.all(
     [...slots].map(([band, count]) => engine.consume(band, count, (job) => runDelivery(run, job))),
   )
@@ -81,9 +80,10 @@ runMain(async (env, args) => {
   return async () => {
     log.info('stopping')
     const timer = setTimeout(() => shutdown.abort(), graceMs)
-    await atMost(graceMs + 1500, Promise.all([notify, ...consumers].map((one) => one.close())))
+    await atMost(graceMs + 1500, Promise.all(consumers.map((consumer) => consumer.close())))
     clearTimeout(timer)
     claims.close()
+    following.close()
     await atMost(500, Promise.all([maintenance.close().then(() => dispatcher.idle()), election.leave()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))

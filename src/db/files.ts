@@ -66,14 +66,18 @@ export type NewFile = {
   expiredAt: Date | null
 }
 
+/** When a file that comes into a pool (as p) expires: as it is said of it, else as the pool has it. */
+export const expiryIn = (query: Query, said: ReturnType<Query>) => query`
+  coalesce(${said}, now() + (p.policy->>'defaultExpirySeconds')::float8 * interval '1 second')`
+
 /** Adds a file on an object and answers it whole. */
 export async function insertFile(query: Query, file: NewFile): Promise<FileRow> {
   const [row] = await query<[FileRow]>`
     with f as (
       insert into files (id, account_id, object_id, bundle_id, name, content_type, size_bytes, expired_at)
-      select ${file.id}, ${file.accountId}, id, ${file.bundleId}, ${file.name}, ${file.contentType}, size_bytes,
-        ${file.expiredAt}
-      from objects where id = ${file.objectId}
+      select ${file.id}, ${file.accountId}, o.id, ${file.bundleId}, ${file.name}, ${file.contentType}, o.size_bytes,
+        ${expiryIn(query, query`${file.expiredAt}::timestamptz`)}
+      from objects o join pools p on p.id = o.pool_id where o.id = ${file.objectId}
       returning *
     )
     select ${fileColumns(query)} from f join objects o on o.id = f.object_id`
@@ -87,9 +91,9 @@ export async function insertFile(query: Query, file: NewFile): Promise<FileRow> 
 export async function findOwnObject(
   query: Query,
   wanted: { accountId: string; poolId: string; sha256: Buffer; sizeBytes: number },
-): Promise<{ objectId: string } | undefined> {
-  const [row] = await query<{ objectId: string }[]>`
-    select o.id as object_id from objects o join files f on f.object_id = o.id
+): Promise<{ objectId: string; objectKey: string } | undefined> {
+  const [row] = await query<{ objectId: string; objectKey: string }[]>`
+    select o.id as object_id, o.key as object_key from objects o join files f on f.object_id = o.id
     where o.sha256 = ${wanted.sha256} and o.size_bytes = ${wanted.sizeBytes} and o.pool_id = ${wanted.poolId}
       and f.account_id = ${wanted.accountId} and ${isLive(query)}
     limit 1`

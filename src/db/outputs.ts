@@ -1,5 +1,6 @@
 import type { Claim } from './claims.ts'
 import { jsonb, type Query } from './connect.ts'
+import { expiryIn } from './files.ts'
 import { type OldThings, orphanObjects } from './objects.ts'
 import type { UsageChange } from './usage.ts'
 
@@ -114,8 +115,9 @@ export async function commitOutputs(
       select object_id, pool_id, key, size_bytes, sha256 from taken
     ), made as (
       insert into files (id, account_id, object_id, bundle_id, name, content_type, size_bytes, expired_at)
-    select file_id, account_id, object_id, bundle_id, taken.name, content_type, size_bytes, taken.expired_at
-      from taken, tasks where tasks.id = ${taskId}
+      select file_id, account_id, object_id, bundle_id, taken.name, content_type, size_bytes,
+        ${expiryIn(query, query`taken.expired_at`)}
+      from taken join pools p on p.id = taken.pool_id, tasks where tasks.id = ${taskId}
       returning account_id, object_id
     )
     select made.account_id, taken.pool_id, taken.size_bytes from made join taken using (object_id)`

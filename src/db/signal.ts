@@ -8,7 +8,7 @@ type ProgressEvent = Extract<TaskEvent, { type: 'upload.progress' | 'task.progre
 /**
  * `events`: there are new rows in `task_events`. `task`: something about this task changed, so its waiter or its worker
  * should look. `progress`: a task went on; `counter` rises within the claim `epoch`, so that a receiver can tell an
- * older message.
+ * older message. `pools`: a pool was made, changed or taken away.
  */
 export type Signal = z.output<typeof signal>
 
@@ -38,6 +38,7 @@ const progressEvent: z.ZodType<ProgressEvent> = z.discriminatedUnion('type', [
 const claimed = { taskId: z.string(), epoch: z.int(), counter: z.int() }
 export const signal = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('events') }),
+  z.object({ kind: z.literal('pools') }),
   z.object({ kind: z.literal('task'), taskId: z.string() }),
   z.object({
     kind: z.literal('progress'),

@@ -17,7 +17,7 @@ const maxPayloadBytes = 7_900
  * Short messages between the processes of one ledger, over LISTEN and NOTIFY. Each reaches every process, its sender
  * too, usually within milliseconds; any may be lost, so whoever listens also looks by himself now and then.
  * `listenUrl` must lead to Postgres itself, not to a transaction pooler. Throws when the first LISTEN fails; later a lost
- * connection is opened again until it works, and then an `events` signal is made here, for what was missed.
+ * connection is opened again until it works, and then the signals `events` and `pools` are made here, for what was missed.
  */
 export async function openSignals(options: { sql: Sql; listenUrl: string; log: Log }): Promise<Signals> {
   const signals = new Signals(options)
@@ -30,7 +30,7 @@ export class Signals {
   readonly #sql: Sql
   readonly #log: Log
   readonly #listening: postgres.Sql
-  readonly #listeners: Listeners = { events: new Set(), task: new Set(), progress: new Set() }
+  readonly #listeners: Listeners = { events: new Set(), pools: new Set(), task: new Set(), progress: new Set() }
   readonly #byTask = new Map<string, Set<() => void>>()
   readonly #buffer = new Map<string, Signal>()
   #pieces: string[] = []
@@ -58,7 +58,10 @@ export class Signals {
       await this.#listening.listen(
         channel,
         (payload) => this.#receive(payload),
-        () => this.#deliver({ kind: 'events' }),
+        () => {
+          this.#deliver({ kind: 'events' })
+          this.#deliver({ kind: 'pools' })
+        },
       )
     } catch (error) {
       await this.#listening.end({ timeout: 0 })
@@ -72,7 +75,7 @@ export class Signals {
    */
   send(message: Signal): void {
     if (this.#closed) return
-    const key = message.kind === 'events' ? 'events' : `${message.kind} ${message.taskId}`
+    const key = 'taskId' in message ? `${message.kind} ${message.taskId}` : message.kind
     if (this.#buffer.size >= maxBuffered && !this.#buffer.has(key)) {
       this.#log.debug({ kind: message.kind }, 'signal dropped: too many are waiting')
       return
@@ -167,6 +170,7 @@ export class Signals {
 
   #deliver(message: Signal): void {
     if (message.kind === 'events') this.#tell(this.#listeners.events, message)
+    if (message.kind === 'pools') this.#tell(this.#listeners.pools, message)
     if (message.kind === 'progress') this.#tell(this.#listeners.progress, message)
     if (message.kind !== 'task') return
     this.#tell(this.#listeners.task, message)

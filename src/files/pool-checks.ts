@@ -51,6 +51,11 @@ export class PoolChecks {
     return failingSinceMs === undefined ? undefined : performance.now() - failingSinceMs
   }
 
+  /** Has a pool that is another one now asked anew. */
+  forget(poolId: string): void {
+    this.#found.delete(poolId)
+  }
+
   #ask(pool: NamedPool): Promise<Found> {
     const asking = this.#asking.get(pool.id) ?? this.#find(pool).finally(() => this.#asking.delete(pool.id))
     this.#asking.set(pool.id, asking)
@@ -95,7 +100,8 @@ function within<T>(answer: Promise<T>, otherwise: T): Promise<T> {
   })
 }
 
-function problemOf(error: unknown): PoolProblem {
+/** What is wrong with a pool, by what it failed with. */
+export function problemOf(error: unknown): PoolProblem {
   const cause = error instanceof AppError ? error.cause : error
   if (cause instanceof PoolFault) return cause.problem
   return error instanceof AppError && error.code === 'STORAGE_FULL' ? 'STORAGE_FULL' : 'FAILED'

@@ -1,20 +1,32 @@
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { AppError } from '../errors.ts'
 import type { Sql } from '../db/connect.ts'
-import { declarePool, ensurePool, findPool, listPools, type PoolRow } from '../db/pools.ts'
+import { declarePool, type DeclaredPool, ensurePool, findPool, listPools, type PoolPlace } from '../db/pools.ts'
 import type { Storage } from '../storage/contract.ts'
+import type { PoolProblem } from '../storage/failure.ts'
 import { observed } from '../storage/observed.ts'
 import { checkSettings, type OpenOptions, openStorage } from '../storage/open.ts'
 import type { Log } from '../log.ts'
-import { PoolChecks, type PoolHealth } from './pool-checks.ts'
+import { KnownPools, type Known } from './known-pools.ts'
+import { PoolChecks, type PoolHealth, problemOf } from './pool-checks.ts'
 import type { QuotaRules } from './quota.ts'
 
 /** The pools of the ledger, each opened once. */
 export type Pools = {
   defaultId: string
   quota: QuotaRules
+  /** By the settings of the processes, and so not to be moved or deleted by anybody else. */
+  declaredIds: ReadonlySet<string>
+  /** Where pools may lie that are made over the API: `dataDir` is where relative paths begin. */
+  ground: { dataDir: string; localRoots: readonly string[] }
   /** Throws POOL_NOT_FOUND. */
   open: (poolId: string) => Promise<Storage>
+  /** What is known of a pool without asking the ledger, as of the last seconds. */
+  peek: (poolId: string) => Known | undefined
+  /** Looks again which pools there are and where they lie; those that changed are opened anew when they are asked for. */
+  refresh: () => Promise<void>
+  /** What is wrong with a pool that may not be in the ledger; undefined when it can be read and written. */
+  tryOut: (pool: PoolPlace) => Promise<PoolProblem | undefined>
   /** Whether every pool can be read and written, as was found within the last seconds. Fails only with the ledger. */
   check: () => Promise<PoolHealth[]>
   /**
@@ -28,7 +40,9 @@ export type PoolSettings = Pick<OpenOptions, 'dataDir' | 'uploadsPath' | 'readVa
   defaultPoolId: string
   quota: QuotaRules
   /** Pools that the operator declared: they are added to the ledger, or changed to what is said here. */
-  declared: readonly PoolRow[]
+  declared: readonly DeclaredPool[]
+  /** Folders, beside the one of this process's own, below which administrators may have pools. */
+  localRoots?: readonly string[]
 }
 
 /**
@@ -37,38 +51,29 @@ export type PoolSettings = Pick<OpenOptions, 'dataDir' | 'uploadsPath' | 'readVa
  * and a default pool that cannot be opened, are errors.
  */
 export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Promise<Pools> {
-  const opened = new Map<string, Promise<Storage>>()
-
+  const { defaultPoolId: defaultId, dataDir, quota, declared } = settings
   const failedIn = new WeakMap<Error, string>()
   const note = (poolId: string) => (error: unknown) => {
     if (error instanceof AppError && error.code === 'STORAGE_UNAVAILABLE') failedIn.set(error, poolId)
   }
 
+  const openPlace = (pool: PoolPlace): Promise<Storage> => {
+    const uploadsPath = pool.id === defaultId ? settings.uploadsPath : undefined
+    return openStorage(pool, { ...settings, uploadsPath, log })
+  }
+
+  const known = new KnownPools(
+    (poolId) => findPool(sql, poolId),
+    async (pool) => observed(await openPlace(pool), note(pool.id)),
+  )
+
   const open = (poolId: string): Promise<Storage> => {
-    const known = opened.get(poolId)
-    if (known) return known
-    const opening = openPool(poolId)
-    opened.set(poolId, opening)
-    // A pool that cannot be opened now may be there the next time.
-    opening.catch((error: unknown) => {
-      note(poolId)(error)
-      opened.delete(poolId)
-    })
+    const opening = known.open(poolId)
+    opening.catch(note(poolId))
     return opening
   }
 
-  const openPool = async (poolId: string): Promise<Storage> => {
-    const pool = await findPool(sql, poolId)
-    if (!pool) throw new AppError('POOL_NOT_FOUND', 'There is no such pool.', { details: { poolId } })
-    const uploadsPath = poolId === settings.defaultPoolId ? settings.uploadsPath : undefined
-    return observed(await openStorage(pool, { ...settings, uploadsPath, log }), note(poolId))
-  }
-
-  const checks = new PoolChecks(async (poolId) => {
-    const storage = await open(poolId)
-    await storage.probe()
-    return storage.freeBytes()
-  }, log)
+  const checks = new PoolChecks(async (poolId) => probe(await open(poolId)), log)
 
   const outageOf: Pools['outageOf'] = async (error) => {
     const poolId = poolOf(error, failedIn)
@@ -77,24 +82,53 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
     return pool && lastsMs !== undefined ? { poolId: pool.id, lastsMs } : undefined
   }
 
-  for (const pool of settings.declared) await addPool(sql, pool)
-  await ensurePool(sql, {
-    id: settings.defaultPoolId,
-    name: 'default',
-    kind: 'local',
-    settings: { path: join('pools', settings.defaultPoolId) },
-  })
-  await open(settings.defaultPoolId)
+  const refresh = async (): Promise<void> => {
+    for (const poolId of await known.replace(await listPools(sql))) checks.forget(poolId)
+  }
+
+  await declareAll(sql, settings)
+  await refresh()
+  await open(defaultId)
   const check = async () => Promise.all((await listPools(sql)).map((pool) => checks.check(pool)))
   void check().catch((error: unknown) => log.warn({ err: error }, 'the storage pools could not be looked at'))
-  return { defaultId: settings.defaultPoolId, quota: settings.quota, open, check, outageOf }
+  return {
+    defaultId,
+    quota,
+    declaredIds: new Set(declared.map(({ id }) => id)),
+    ground: { dataDir, localRoots: [resolve(dataDir, 'pools'), ...(settings.localRoots ?? [])] },
+    open,
+    peek: (poolId) => known.peek(poolId),
+    refresh,
+    tryOut: (pool) => problemIn(openPlace(pool).then(probe)),
+    check,
+    outageOf,
+  }
+}
+
+async function declareAll(sql: Sql, { declared, defaultPoolId: id }: PoolSettings): Promise<void> {
+  for (const pool of declared) await addPool(sql, pool)
+  await ensurePool(sql, { id, name: 'default', kind: 'local', settings: { path: join('pools', id) } })
+}
+
+async function probe(storage: Storage): Promise<number | undefined> {
+  await storage.probe()
+  return storage.freeBytes()
+}
+
+async function problemIn(trial: Promise<unknown>): Promise<PoolProblem | undefined> {
+  try {
+    await trial
+    return undefined
+  } catch (error) {
+    return problemOf(error)
+  }
 }
 
 /**
- * Adds a pool to the ledger, or gives the one with its id this name and these settings. Throws VALIDATION_FAILED, naming each
- * wrong field, and POOL_KIND when the id belongs to a pool of another kind.
+ * Adds a pool to the ledger, or gives the one with its id what is declared of it. Throws VALIDATION_FAILED, naming each wrong
+ * field, and POOL_KIND when the id belongs to a pool of another kind.
  */
-export async function addPool(sql: Sql, pool: PoolRow): Promise<void> {
+export async function addPool(sql: Sql, pool: DeclaredPool): Promise<void> {
   checkSettings(pool)
   if (await declarePool(sql, pool)) return
   const message = `Pool ${pool.id} is of another kind: give a ${pool.kind} pool an id of its own.`

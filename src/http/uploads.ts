@@ -9,6 +9,7 @@ import { requireUpload, showProgress, showUpload, type Wanted } from '../uploads
 import { noteMade } from './audit-trail.ts'
 import type { SignedIn } from './caller.ts'
 import { keyedRequest } from './idempotency-key.ts'
+import { poolUserOf } from './pools.ts'
 import { preferredWaitMs } from './prefer.ts'
 import { pathUuid, readBody } from './validate.ts'
 
@@ -72,8 +73,8 @@ export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router
   return router
 }
 
-function creatorOf({ account: accountId, quotaBytes }: Identity): Creator {
-  return { accountId, quotaBytes }
+function creatorOf(caller: Identity): Creator {
+  return { ...poolUserOf(caller), quotaBytes: caller.quotaBytes }
 }
 
 async function answerCompletion(

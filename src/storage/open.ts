@@ -13,7 +13,9 @@ const localSettings = z.strictObject({ path: z.string().min(1) })
 const schemas = new Map<string, z.ZodType>([
   ['local', localSettings],
   ['s3', s3Settings],
-])
+] satisfies [PoolKind, z.ZodType][])
+
+export type PoolKind = 'local' | 's3'
 
 export type OpenOptions = {
   dataDir: string

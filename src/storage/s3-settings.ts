@@ -6,11 +6,16 @@ const variable = z
   .string()
   .regex(/^(S3|AWS)_[A-Z0-9_]{1,100}$/, 'must be the name of an environment variable that begins with S3_ or AWS_')
 
+/** The ledger holds it and administrators read it, so it must not hold a password. */
+const endpoint = z
+  .url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' })
+  .refine((text) => /^[a-z]+:\/\/[^@]*$/i.test(text), 'must not hold a user or a password')
+
 /** Where an S3 pool lies and how it is spoken to. Credentials are named, never given. */
 export const s3Settings = z
   .strictObject({
     /** The server's address; AWS's own for the region when there is none. */
-    endpoint: z.url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' }).optional(),
+    endpoint: endpoint.optional(),
     region: z.string().min(1).max(64).default('us-east-1'),
     bucket: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/, 'must be the name of a bucket'),
     /** Begins every key. Nobody else may use it. */
@@ -34,9 +39,7 @@ export const s3Settings = z
         uploads: z.boolean().default(true),
         downloads: z.boolean().default(false),
         /** The store's address for clients, where it is another one than for us. */
-        endpoint: z
-          .url({ protocol: /^https?$/, error: 'must be a URL that starts with http:// or https://' })
-          .optional(),
+        endpoint: endpoint.optional(),
       })
       .optional(),
     /** The SDK's own checksums: always, or only where S3 insists on them, for stores that refuse them. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Sealer } from '../auth/seal.ts'
 import { type CreateUploadRequest, type CreateUploadResponse, maxChunks } from '../contract/upload.ts'
+import type { PoolPolicy } from '../contract/pool.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import { findOwnObject, insertFile } from '../db/files.ts'
 import { ownsBundle } from '../db/pools.ts'
@@ -9,8 +10,11 @@ import { insertTasks } from '../db/tasks.ts'
 import { insertUpload } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
 import { presentFile } from '../files/get.ts'
+import { readHead } from '../files/head.ts'
+import { asksForBytes, type PoolUser, requireBytes, requireContent, requirePool } from '../files/pool-policy.ts'
 import type { Pools } from '../files/pools.ts'
 import { type QuotaRules, takeFromQuota } from '../files/quota.ts'
+import type { Storage } from '../storage/contract.ts'
 import { type KeyedRequest, keepForRepetition } from '../tasks/idempotency.ts'
 import { keepSecrets } from '../tasks/secrets.ts'
 import { newTaskId } from '../tasks/ids.ts'
@@ -29,13 +33,13 @@ export type CreateDeps = {
 }
 
 /** Who asks for an upload, and what their token says that they may have. */
-export type Creator = { accountId: string; quotaBytes: number | undefined }
+export type Creator = PoolUser & { quotaBytes: number | undefined }
 
 /**
  * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool. With an
  * Idempotency-Key a repetition answers what the first one made, and of several at once one makes something.
- * Throws QUOTA_EXCEEDED, POOL_NOT_FOUND, BUNDLE_NOT_FOUND, FILE_TOO_LARGE, VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL,
- * IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
+ * Throws QUOTA_EXCEEDED, POOL_NOT_FOUND, POOL_DISABLED, what the pool's policy has against it, BUNDLE_NOT_FOUND, FILE_TOO_LARGE,
+ * VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL, IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
  */
 export async function createUpload(
   deps: CreateDeps,
@@ -52,12 +56,14 @@ export async function createUpload(
 
 async function create(
   { sql, signals, pools, sealer, limits }: CreateDeps,
-  { accountId, quotaBytes }: Creator,
+  creator: Creator,
   request: CreateUploadRequest,
   keyed: KeyedRequest | undefined,
 ): Promise<CreateUploadResponse | 'repetition'> {
   refuseWhatCannotBe(request, limits)
+  const { accountId, quotaBytes } = creator
   const poolId = request.poolId ?? pools.defaultId
+  const policy = await requireWelcome(sql, poolId, { creator, request }, { lock: false })
   const storage = await pools.open(poolId)
   if (request.bundleId !== undefined && !(await ownsBundle(sql, { id: request.bundleId, accountId }))) {
     throw new AppError('BUNDLE_NOT_FOUND', 'There is no such bundle.', { details: { bundleId: request.bundleId } })
@@ -65,7 +71,7 @@ async function create(
   // What is to be encrypted shares its bytes with nothing.
   const isShared = request.encryptPassword === undefined
   const existing = isShared
-    ? await addExisting(sql, pools.quota, { accountId, quotaBytes, poolId, request, keyed })
+    ? await addExisting(sql, pools.quota, storage, { creator, poolId, policy, request, keyed })
     : undefined
   if (existing) return existing
 
@@ -77,6 +83,7 @@ async function create(
     const plan = { taskId, accountId, poolId, sinkKey, chunkSizeBytes, chunksCount }
     const written = await transact(sql, async (query) => {
       if (keyed && !(await keepForRepetition(query, keyed, { taskId } satisfies CreatedUpload))) return false
+      await requireWelcome(query, poolId, { creator, request }, { lock: true })
       await record(query, plan, request)
       const { encryptPassword } = request
       if (encryptPassword !== undefined) await keepSecrets(query, sealer, taskId, { encryptPassword })
@@ -106,6 +113,22 @@ async function withDirect(
   return { ...created, direct: (await firstDirectPage(deps, wanted)) ?? null }
 }
 
+/**
+ * Asks the pool, before anything is made of the request, and again in the transaction that makes it: then nobody changes the
+ * pool's mind before that ends.
+ */
+async function requireWelcome(
+  query: Query,
+  poolId: string,
+  { creator, request }: { creator: Creator; request: CreateUploadRequest },
+  options: { lock: boolean },
+): Promise<PoolPolicy> {
+  const { contentType, fileSize: sizeBytes, encryptPassword } = request
+  const policy = await requirePool(query, poolId, creator, options)
+  requireContent(policy, { contentType, sizeBytes, isEncrypted: encryptPassword !== undefined })
+  return policy
+}
+
 function refuseWhatCannotBe(request: CreateUploadRequest, limits: UploadLimits): void {
   if (request.fileSize > limits.maxFileSizeBytes) {
     throw new AppError('FILE_TOO_LARGE', `The file is larger than ${limits.maxFileSizeBytes} bytes.`, {
@@ -131,8 +154,10 @@ function planChunkSize(request: CreateUploadRequest, limits: UploadLimits, least
   return asked >= least ? asked : Math.ceil(least / raisedStep) * raisedStep
 }
 
-type Existing = Creator & {
+type Existing = {
+  creator: Creator
   poolId: string
+  policy: PoolPolicy
   request: CreateUploadRequest
   keyed: KeyedRequest | undefined
 }
@@ -140,14 +165,23 @@ type Existing = Creator & {
 async function addExisting(
   sql: Sql,
   quota: QuotaRules,
-  { accountId, quotaBytes, poolId, request, keyed }: Existing,
+  storage: Storage,
+  { creator, poolId, policy, request, keyed }: Existing,
 ): Promise<CreateUploadResponse | 'repetition' | undefined> {
+  const { accountId, quotaBytes } = creator
   const sha256 = Buffer.from(request.hash, 'hex')
   const object = await findOwnObject(sql, { accountId, poolId, sha256, sizeBytes: request.fileSize })
   if (!object) return undefined
+  if (asksForBytes(policy)) {
+    // They may have come here under another policy, or another name of a type.
+    const head = await readHead(storage, { ...object, sizeBytes: request.fileSize })
+    if (!head) return undefined
+    await requireBytes(policy, { contentType: request.contentType, isEncrypted: false }, head)
+  }
   const id = randomUUID()
   const file = await transact(sql, async (query) => {
     if (keyed && !(await keepForRepetition(query, keyed, { fileId: id } satisfies CreatedUpload))) return undefined
+    await requireWelcome(query, poolId, { creator, request }, { lock: true })
     const made = await insertFile(query, {
       id,
       accountId,

@@ -8,8 +8,10 @@ import {
 } from '../contract/direct.ts'
 import { listMissing, takeChunks } from '../db/chunks.ts'
 import type { Sql } from '../db/connect.ts'
+import { findPool } from '../db/pools.ts'
 import type { UploadRow } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
+import { policyOf } from '../files/pool-policy.ts'
 import type { Pools } from '../files/pools.ts'
 import type { ChunkSlot, DirectUploads, StoredChunk } from '../storage/contract.ts'
 import { slotOf } from './plan-cache.ts'
@@ -45,7 +47,7 @@ export async function firstDirectPage(
   wanted: Wanted,
 ): Promise<DirectPage | undefined> {
   const upload = await requireUpload(sql, wanted)
-  const direct = (await pools.open(upload.poolId)).direct?.uploads
+  const direct = await findDirect({ sql, pools }, upload.poolId)
   return direct && pageOf(sql, upload, direct, { from: 0, limit: pageLength })
 }
 
@@ -97,11 +99,22 @@ async function openDirect(
 ): Promise<{ upload: UploadRow; direct: DirectUploads }> {
   const upload = await requireUpload(sql, wanted)
   refuseUnlessOpen(upload)
-  const direct = (await pools.open(upload.poolId)).direct?.uploads
+  const direct = await findDirect({ sql, pools }, upload.poolId)
   if (direct) return { upload, direct }
   throw new AppError('DIRECT_UNAVAILABLE', 'The pool of this upload takes chunks through the API only.', {
     details: { taskId: upload.taskId, poolId: upload.poolId },
   })
+}
+
+/** Its kind must be able to, its settings must let clients in, and its policy must not keep them out. */
+async function findDirect(
+  { sql, pools }: Pick<DirectDeps, 'sql' | 'pools'>,
+  poolId: string,
+): Promise<DirectUploads | undefined> {
+  const direct = (await pools.open(poolId)).direct?.uploads
+  if (!direct) return undefined
+  const pool = await findPool(sql, poolId)
+  return pool && policyOf(pool).directUpload !== false ? direct : undefined
 }
 
 function refuseUnlessOpen({ status }: UploadRow): void {

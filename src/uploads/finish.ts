@@ -4,12 +4,15 @@ import type { Sealer } from '../auth/seal.ts'
 import { listChecksums } from '../db/chunks.ts'
 import type { Query, Sql } from '../db/connect.ts'
 import { insertFile, insertObject } from '../db/files.ts'
+import { findPool } from '../db/pools.ts'
 import { closeUpload, findUpload, reopenChunks, type UploadRow } from '../db/uploads.ts'
 import { changeUsage } from '../db/usage.ts'
 import { unknownType } from '../files/content-type.ts'
 import { encryptionParts, type EncryptionStart, encryptionStart } from '../files/encrypt.ts'
+import { HeadKeeper } from '../files/head.ts'
 import { makeOutput } from '../files/make-each.ts'
 import { TaskOutputs } from '../files/outputs.ts'
+import { policyOf, poolNotFound, requireBytes } from '../files/pool-policy.ts'
 import type { Pools } from '../files/pools.ts'
 import type { SealedSink } from '../storage/contract.ts'
 import { type JobContext, type JobOutcome, Permanent, StopReason } from '../tasks/define-job.ts'
@@ -38,8 +41,9 @@ export async function finishUpload(
   try {
     const sealed = await storage.sealSink(upload.sinkKey, { id: taskId, epoch }, { fresh: upload.tainted, signal })
     if (sealed.missing.length > 0) return await reopen(upload, sealed, sealed.missing)
-    const sha256 = await hash(sealed, upload.fileSizeBytes, signal)
+    const { sha256, head } = await readBack(sealed, upload.fileSizeBytes, signal)
     if (!sha256.equals(upload.declaredSha256)) return await mend(sql, upload, sealed, signal)
+    await requireAccepted(sql, upload, { isEncrypted: password !== undefined, head })
     if (password !== undefined) return await encryptUpload(deps, { upload, sealed, password }, context)
     const { key } = await sealed.publish()
     const file = { id: randomUUID(), objectId: randomUUID(), key, sha256 }
@@ -99,10 +103,29 @@ async function encryptUpload(
   }
 }
 
-async function hash(sealed: SealedSink, sizeBytes: number, signal: AbortSignal): Promise<Buffer> {
+async function readBack(
+  sealed: SealedSink,
+  sizeBytes: number,
+  signal: AbortSignal,
+): Promise<{ sha256: Buffer; head: Buffer }> {
   const sha256 = createHash('sha256')
-  for await (const piece of sealed.read({ startBytes: 0, lengthBytes: sizeBytes }, signal)) sha256.update(piece)
-  return sha256.digest()
+  const keeper = new HeadKeeper()
+  for await (const piece of sealed.read({ startBytes: 0, lengthBytes: sizeBytes }, signal)) {
+    sha256.update(piece)
+    keeper.take(piece)
+  }
+  return { sha256: sha256.digest(), head: keeper.head() }
+}
+
+/** Whoever may use the pool, and how much, was asked as the upload was begun; only now are its bytes known. */
+async function requireAccepted(
+  sql: Sql,
+  { poolId, contentType }: UploadRow,
+  { isEncrypted, head }: { isEncrypted: boolean; head: Buffer },
+): Promise<void> {
+  const pool = await findPool(sql, poolId)
+  if (!pool) throw poolNotFound(poolId)
+  await requireBytes(policyOf(pool), { contentType, isEncrypted }, head)
 }
 
 async function mend(

@@ -11,6 +11,7 @@ export type UploadPlan = {
   fileSizeBytes: number
   chunkSizeBytes: number
   chunksCount: number
+  contentType: string
 }
 
 export type PlanCache = {
@@ -40,8 +41,8 @@ export function createPlanCache(sql: Sql, durationMs: number): PlanCache {
       const kept = plans.get(taskId)
       const plan = kept && kept.until > Date.now() ? kept.plan : await findUpload(sql, { taskId, accountId })
       if (!plan || plan.accountId !== accountId) throw uploadNotFound(taskId)
-      const { poolId, fileSizeBytes, chunkSizeBytes, chunksCount } = plan
-      const found = { taskId, accountId, poolId, fileSizeBytes, chunkSizeBytes, chunksCount }
+      const { poolId, fileSizeBytes, chunkSizeBytes, chunksCount, contentType } = plan
+      const found = { taskId, accountId, poolId, fileSizeBytes, chunkSizeBytes, chunksCount, contentType }
       keep(found)
       return found
     },

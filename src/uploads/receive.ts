@@ -11,6 +11,7 @@ import type { ChunkSlot, Storage } from '../storage/contract.ts'
 import type { Checksum } from './checksum.ts'
 import { chunkTooLarge, createChunkMeter } from './chunk-meter.ts'
 import type { DeclaredDigest } from './digest.ts'
+import { type FirstBytes, watchFirstBytes } from './first-bytes.ts'
 import { type PlanCache, slotOf, uploadNotFound } from './plan-cache.ts'
 import type { ProgressTracker } from './progress.ts'
 
@@ -50,7 +51,8 @@ const paceAfterMs = 30_000
 
 /**
  * Takes the lease on a chunk for this request. Throws TASK_NOT_FOUND, CHUNK_INDEX_INVALID, CHUNK_SIZE_MISMATCH,
- * CHUNK_TOO_LARGE, CHUNK_ALREADY_UPLOADED, CHUNK_BUSY, UPLOAD_ENDED.
+ * CHUNK_TOO_LARGE, CHUNK_ALREADY_UPLOADED, CHUNK_BUSY, UPLOAD_ENDED; the commit of the first one also
+ * TYPE_NOT_ACCEPTED.
  */
 export async function beginChunk(deps: ReceiveDeps, request: ChunkRequest): Promise<ChunkReceipt> {
   const { taskId, accountId, index } = request
@@ -62,7 +64,9 @@ export async function beginChunk(deps: ReceiveDeps, request: ChunkRequest): Prom
   if (!attempt) throw uploadNotFound(taskId)
   if (!attempt.granted) throw refusal(attempt, index)
   const storage = await deps.pools.open(plan.poolId)
-  return receipt({ deps, accountId, lease, slot, storage, sinkKey: attempt.sinkKey, digests: request.digests })
+  const { digests } = request
+  const firstBytes = watchFirstBytes(deps.pools, plan, slot)
+  return receipt({ deps, accountId, lease, slot, storage, sinkKey: attempt.sinkKey, digests, firstBytes })
 }
 
 function checkLength(slot: ChunkSlot, lengthBytes: number | undefined): void {
@@ -99,13 +103,18 @@ type Held = {
   storage: Storage
   sinkKey: string
   digests: readonly DeclaredDigest[]
+  firstBytes: FirstBytes | undefined
 }
 
 function receipt(held: Held): ChunkReceipt {
-  const { deps, lease, slot, storage, sinkKey, digests } = held
+  const { deps, lease, slot, storage, sinkKey, digests, firstBytes } = held
   const { sql, log, progress } = deps
   const meter = createChunkMeter(slot, deps.createChecksum(), digests)
   const stop = new AbortController()
+  const onPiece = (piece: Buffer): void => {
+    meter.take(piece)
+    firstBytes?.take(piece)
+  }
   let source: Readable | undefined
   const keeper = keepAlive(held, stop, {
     receivedBytes: () => meter.receivedBytes,
@@ -114,11 +123,12 @@ function receipt(held: Held): ChunkReceipt {
   return {
     write: async (body) => {
       source = body
-      await storage.writeChunk(sinkKey, slot, body, { onPiece: meter.take, signal: stop.signal })
+      await storage.writeChunk(sinkKey, slot, body, { onPiece, signal: stop.signal })
       source = undefined
     },
     commit: async () => {
       const sum = meter.finish()
+      await firstBytes?.judge()
       keeper.end()
       if (!(await commitChunk(sql, lease, sum))) throw await whyLost(sql, held)
       progress.received(lease.taskId)

@@ -1,6 +1,8 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { chunksOf, type TestClient } from '../support/client.ts'
+import { poolAdmin } from '../support/pool-admin.ts'
+import { expectRefusal } from '../support/refusal.ts'
 import { s3PoolAt } from '../support/s3-pool.ts'
 import { describeWithS3, openS3Place, type S3Place } from '../support/s3-store.ts'
 import { openStage, type Stage } from '../support/stage.ts'
@@ -198,5 +200,15 @@ describeWithS3('chunks that go straight to the store', () => {
     expect(body['direct']).toBeNull()
     const answer = await urls(String(body['taskId']))
     expect(answer).toMatchObject({ status: 409, body: { code: 'DIRECT_UNAVAILABLE' } })
+  })
+
+  it("are sent through the API where the pool's policy says so", async () => {
+    const { taskId } = await begin()
+    const admin = await poolAdmin(client)
+    await admin.call('PATCH', `/${poolId}`, { policy: { directUpload: false } })
+    expectRefusal(await urls(taskId), 409, 'DIRECT_UNAVAILABLE')
+    expect((await client.create(bytes, { poolId, direct: true })).body).toMatchObject({ direct: null })
+    await admin.call('PATCH', `/${poolId}`, { policy: { directUpload: null } })
+    expect((await urls(taskId)).status).toBe(200)
   })
 })

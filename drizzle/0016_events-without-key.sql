@@ -1,1 +1,0 @@
-ALTER TABLE "task_events" DROP CONSTRAINT "task_events_task_id_tasks_id_fk";
