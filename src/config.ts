@@ -3,6 +3,7 @@ import { type AccessConfig, accessConfig, accessMissing, accessSettings } from '
 import { type LimitsConfig, limitsConfig, limitSettings } from './config/limits.ts'
 import { archiveSettings, type ArchivesConfig, archivesConfig } from './config/archives.ts'
 import { type ConversionConfig, conversionConfig, conversionSettings } from './config/conversion.ts'
+import { type NotifyConfig, notifyConfig, notifySettings } from './config/notify.ts'
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
@@ -17,6 +18,7 @@ export type Config = ProcessConfig &
     schedules: SchedulesConfig
     archives: ArchivesConfig
     conversion: ConversionConfig
+    notify: NotifyConfig
   }
 
 /** One schema over all groups, so that every wrong setting is named at once. */
@@ -29,6 +31,7 @@ const settings = z.object({
   ...taskSettings,
   ...archiveSettings,
   ...conversionSettings,
+  ...notifySettings,
 })
 
 /** The settings are wrong; `problems` names every wrong one, a line each. */
@@ -62,6 +65,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     schedules: schedulesConfig(set),
     archives: archivesConfig(set),
     conversion: conversionConfig(set),
+    notify: notifyConfig(set),
   }
 }
 

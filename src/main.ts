@@ -57,6 +57,7 @@ runMain(async (env) => {
     underWay,
     limits: config.uploads,
     scheduleLimits: config.schedules,
+    notify: config.notify,
     shutdown: shutdown.signal,
     log: scope('http'),
   })

@@ -64,6 +64,10 @@ describe('the settings', () => {
       },
       tasks: { modules: [], retentionMs: 30 * 24 * 3_600_000 },
       schedules: { perAccount: 1000 },
+      notify: {
+        allowedHosts: new Set(),
+        webhooks: { perAccount: 20, timeoutMs: 15_000, concurrency: 32, retentionMs: 30 * 24 * 3_600_000 },
+      },
       conversion: {
         timeoutMs: 3_600_000,
         memoryBytes: 2048 * 1024 * 1024,

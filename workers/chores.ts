@@ -4,6 +4,7 @@ import { noteWorker, type WorkerRow } from '../src/db/workers.ts'
 import { sweepScratch } from '../src/files/scratch.ts'
 import { sweepFiles, sweepOrphans, sweepOutputs, sweepShares } from '../src/files/sweep.ts'
 import { checkUsageDaily } from '../src/files/quota.ts'
+import { sweepLostDeliveries, sweepOldDeliveries } from '../src/notify/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
@@ -24,6 +25,7 @@ export type ChoreSettings = {
   uploads: { staleThresholdMs: number; cleanupIntervalMs: number }
   tasks: { retentionMs: number }
   auditRetentionMs: number
+  notify: { webhooks: { retentionMs: number } }
 }
 
 /**
@@ -35,6 +37,7 @@ export function sweeps(deps: ChoreDeps, settings: ChoreSettings, election: Elect
     ...taskSweeps(deps, { retentionMs: settings.tasks.retentionMs, auditRetentionMs: settings.auditRetentionMs }),
     ...uploadSweeps(deps, settings.uploads, settings.storage),
     ...fileSweeps(deps, settings.storage),
+    ...webhookSweeps(deps, settings.notify.webhooks),
   ]
   return all.map((chore) => ({
     ...chore,
@@ -93,6 +96,18 @@ function taskSweeps(
     { name: 'ended tasks', everyMs: 60_000, run: () => sweepEndedTasks(sql, retentionMs) },
     { name: 'idempotency keys', everyMs: 600_000, run: () => sweepAnswers(sql) },
     { name: 'audit entries', everyMs: 600_000, run: () => forgetAuditEntries(sql, auditRetentionMs) },
+  ]
+}
+
+function webhookSweeps({ sql, engine }: ChoreDeps, { retentionMs }: { retentionMs: number }): Chore[] {
+  return [
+    {
+      name: 'lost webhook deliveries',
+      everyMs: 1000,
+      restAfterFailureMs: leaseMs,
+      run: () => sweepLostDeliveries(sql, engine.webhookDeliveries),
+    },
+    { name: 'old webhook deliveries', everyMs: 60_000, run: () => sweepOldDeliveries(sql, retentionMs) },
   ]
 }
 

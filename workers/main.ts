@@ -25,6 +25,7 @@ import { ownChores, sweeps } from './chores.ts'
 import { Claims } from './claims.ts'
 import { Election } from './election.ts'
 import { startMaintenance } from './maintenance.ts'
+import { startNotify } from './notify.ts'
 import { readWorkerOptions } from './options.ts'
 import { runDelivery } from './run-task.ts'
 import { BandRates } from './rates.ts'
@@ -71,6 +72,8 @@ runMain(async (env, args) => {
     [...ownChores(verbs, { worker, rates, election }), ...sweeps(verbs, config, election)],
     scope('maintenance'),
   )
+  const isElected = (): boolean => election.isHeld()
+  const notify = await startNotify({ ...verbs, isElected, log: scope('notify') }, config.notify)
   const following = followPools({ pools, signals, log: scope('storage') })
   const consumers = await Promise.all(
     [...slots].map(([band, count]) => engine.consume(band, count, (job) => runDelivery(run, job))),
@@ -80,7 +83,7 @@ runMain(async (env, args) => {
   return async () => {
     log.info('stopping')
     const timer = setTimeout(() => shutdown.abort(), graceMs)
-    await atMost(graceMs + 1500, Promise.all(consumers.map((consumer) => consumer.close())))
+    await atMost(graceMs + 1500, Promise.all([notify, ...consumers].map((one) => one.close())))
     clearTimeout(timer)
     claims.close()
     following.close()

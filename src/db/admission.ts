@@ -31,13 +31,14 @@ export async function joinRings(query: Query, members: readonly RingMember[]): P
   const accountIds = [...unique.values()].map((one) => one.accountId)
   const wanted = query`unnest(${names}::text[], ${accountIds}::uuid[]) as wanted (band, account_id)`
   for (let held = 0; held < unique.size; ) {
-    // In order, for two who make the same rows wait for one another.
-    await query`
-      insert into band_accounts (band, account_id) select band, account_id from ${wanted} order by band, account_id
-      on conflict do nothing`
-    // A row that is locked for sharing is not taken off the ring; one that was in the meantime is made again.
-    const rows = await query`
-      select 1 from band_accounts ring join ${wanted} using (band, account_id) for key share of ring`
+    const [, rows] = await Promise.all([
+      // In order, for two who make the same rows wait for one another.
+      query`
+        insert into band_accounts (band, account_id) select band, account_id from ${wanted} order by band, account_id
+        on conflict do nothing`,
+      // A row that is locked for sharing is not taken off the ring; one that was in the meantime is made again.
+      query`select 1 from band_accounts ring join ${wanted} using (band, account_id) for key share of ring`,
+    ])
     held = rows.length
   }
 }
@@ -49,12 +50,15 @@ export async function joinRings(query: Query, members: readonly RingMember[]): P
  * lock keeps other processes out.
  */
 export async function admitBand(query: Query, band: Band, types: readonly string[]): Promise<Delivery[]> {
-  const [row] = await query<BandRow[]>`
-    select turn, base, paused_at is not null as paused from bands where band = ${band} for no key update`
+  // Sent together; each sees what was committed when its own turn came, so the window is counted under the lock.
+  const [[row], [window]] = await Promise.all([
+    query<BandRow[]>`
+      select turn, base, paused_at is not null as paused from bands where band = ${band} for no key update`,
+    query<[WindowRow]>`
+      select count(*)::int as waiting, min(turn) as turn from tasks
+      where band = ${band} and runnable and admitted_at is not null and lease_expires_at is null`,
+  ])
   if (!row || row.paused) return []
-  const [window] = await query<[WindowRow]>`
-    select count(*)::int as waiting, min(turn) as turn from tasks
-    where band = ${band} and runnable and admitted_at is not null and lease_expires_at is null`
   const served = window.turn ?? row.turn
   const room = windowSize - window.waiting
   // Refilled in large steps, for each costs a transaction under the band's lock.
@@ -65,7 +69,6 @@ export async function admitBand(query: Query, band: Band, types: readonly string
   const admitted = await admitTurns(query, { band, types, served, limit, newcomersOnly: refill === 0 })
   if (admitted.length === 0) return []
   const last = Math.max(...admitted.map((one) => one.turn))
-  await query`update bands set turn = greatest(turn, ${last}) where band = ${band}`
   if (last - row.base >= maxRank) {
     await rebase(query, band, served)
     return []
@@ -104,9 +107,19 @@ async function admitTurns(query: Query, { band, types, served, limit, newcomersO
       update band_accounts set last_turn = latest.turn
       from (select account_id, max(turn) as turn from chosen group by account_id) as latest
       where band = ${band} and band_accounts.account_id = latest.account_id
+    ), turned as (
+      update bands set turn = greatest(bands.turn, latest.turn) from (select max(turn) as turn from chosen) as latest
+      where band = ${band} and latest.turn is not null
     )
-    update tasks set admitted_at = now(), turn = chosen.turn from chosen
-    where tasks.id = chosen.id and runnable and admitted_at is null and lease_expires_at is null
+    update tasks set admitted_at = now(), turn = held.turn
+    from (
+      -- By id, one after the other: a join is planned by guesses, and has compared each that waits with each that is chosen.
+      select task.id, chosen.turn from (select id, turn from chosen order by id) as chosen cross join lateral (
+        select id from tasks
+        where id = chosen.id and runnable and admitted_at is null and lease_expires_at is null for no key update
+      ) as task
+    ) as held
+    where tasks.id = held.id
     returning tasks.id as task_id, tasks.dispatch, tasks.turn`
 }
 
@@ -181,12 +194,16 @@ export async function readmitLost(
 ): Promise<number> {
   const rows = await query<RingMember[]>`
     update tasks set dispatch = tasks.dispatch + 1, admitted_at = null
-    where id in (
-      select id from tasks
-        join unnest(${lost.map((one) => one.taskId)}::uuid[], ${lost.map((one) => one.dispatch)}::int[])
-          as lost (task_id, dispatch) on tasks.id = lost.task_id and tasks.dispatch = lost.dispatch
-      where runnable and lease_expires_at is null order by id for no key update of tasks skip locked
-    )
+    from (
+      select task.id from (
+        select * from unnest(${lost.map((one) => one.taskId)}::uuid[], ${lost.map((one) => one.dispatch)}::int[])
+          as given (task_id, dispatch) order by task_id
+      ) as delivery cross join lateral (
+        select id from tasks where id = delivery.task_id and dispatch = delivery.dispatch and runnable and lease_expires_at is null
+        for no key update skip locked
+      ) as task
+    ) as held
+    where tasks.id = held.id
     returning account_id, band`
   await joinRings(query, rows)
   return rows.count

@@ -70,23 +70,28 @@ function isoNow(query: Query) {
 /** Those of the claims that are in force. */
 export async function listLiveClaims(query: Query, claims: readonly Claim[]): Promise<Claim[]> {
   return query<Claim[]>`
-    select tasks.id as task_id, tasks.epoch from tasks
-      join unnest(${claims.map((one) => one.taskId)}::uuid[], ${claims.map((one) => one.epoch)}::int[])
-        as claim (task_id, epoch) on tasks.id = claim.task_id and tasks.epoch = claim.epoch
-    where lease_expires_at > now()`
+    select claim.task_id, claim.epoch
+    from unnest(${claims.map((one) => one.taskId)}::uuid[], ${claims.map((one) => one.epoch)}::int[]) as claim (task_id, epoch)
+      cross join lateral (
+        select from tasks where id = claim.task_id and epoch = claim.epoch and lease_expires_at > now() limit 1
+      ) as task`
 }
 
 /** Renews leases. Answers for each claim the status in which it still stands, or undefined when it is lost. */
 export async function renewLeases(query: Query, claims: readonly Claim[]): Promise<(TaskStatus | undefined)[]> {
   const rows = await query<{ id: string; epoch: number; status: TaskStatus }[]>`
     update tasks set lease_expires_at = now() + ${leaseMs} * interval '1 millisecond'
-    where id in (
-      select tasks.id from tasks
-        join unnest(${claims.map((claim) => claim.taskId)}::uuid[], ${claims.map((claim) => claim.epoch)}::int[])
-          as claim (task_id, epoch) on tasks.id = claim.task_id and tasks.epoch = claim.epoch
-      where lease_expires_at is not null order by tasks.id for no key update of tasks
-    )
-    returning id, epoch, status`
+    from (
+      select task.id from (
+        select * from unnest(${claims.map((claim) => claim.taskId)}::uuid[], ${claims.map((claim) => claim.epoch)}::int[])
+          as given (task_id, epoch) order by task_id
+      ) as claim cross join lateral (
+        select id from tasks where id = claim.task_id and epoch = claim.epoch and lease_expires_at is not null
+        for no key update
+      ) as task
+    ) as held
+    where tasks.id = held.id
+    returning tasks.id, tasks.epoch, tasks.status`
   const standing = new Map(rows.map((row) => [row.id, row]))
   return claims.map(({ taskId, epoch }) => {
     const row = standing.get(taskId)

@@ -24,6 +24,8 @@ export async function adoptLedger(sql: Sql): Promise<'adopted' | 'known'> {
     const others = await query`select 1 from ledgers where server <> ${server} limit 1`
     if (others.count === 0) return 'known'
     await query`update task_events set xid = '3' where xid >= pg_snapshot_xmax(pg_current_snapshot())`
+    await query`update notify_feed set cursor = pg_current_snapshot()::text`
+    await query`update webhooks set since = pg_current_snapshot()::text`
     return 'adopted'
   })
 }

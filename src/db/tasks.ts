@@ -30,8 +30,11 @@ const priorityWorthMs = 60_000
 const queueKey = (query: Query, priority: ReturnType<Query>) =>
   query`(extract(epoch from now()) * 1000)::bigint - ${priority} * ${priorityWorthMs}::bigint`
 
-/** Writes tasks with their `task.created` events. Whoever calls it has the runnable ones admitted after the commit. */
-export async function insertTasks(query: Query, tasks: readonly NewTask[]): Promise<void> {
+/**
+ * Writes tasks with their `task.created` events, and answers them in the order given. Whoever calls it has the runnable ones
+ * admitted after the commit.
+ */
+export async function insertTasks(query: Query, tasks: readonly NewTask[]): Promise<TaskRow[]> {
   const rows = tasks.map((task) => ({
     id: task.id,
     account_id: task.accountId,
@@ -49,7 +52,7 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
     schedule_id: task.scheduleId ?? null,
     scheduled_for: task.scheduledFor?.toISOString() ?? null,
   }))
-  await query`
+  const created = await query<TaskRow[]>`
     with created as (
       insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, priority,
         estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, last_seq, queue_key)
@@ -59,14 +62,18 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
         description text, status text, parameters jsonb, has_secrets boolean, priority smallint, estimated_duration_seconds bigint,
         expired_at timestamptz, runnable boolean, waits_for int, schedule_id uuid, scheduled_for timestamptz)
       returning *
+    ), told as (
+      insert into task_events (task_id, seq, account_id, type, data)
+      select id, 1, account_id, 'task.created', jsonb_build_object('taskId', id, 'name', name, 'type', type, 'createdAt',
+        to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
+      from created
     )
-    insert into task_events (task_id, seq, account_id, type, data)
-    select id, 1, account_id, 'task.created', jsonb_build_object('taskId', id, 'name', name, 'type', type, 'createdAt',
-      to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-    from created`
+    select ${taskColumns(query)} from created`
   const waiting = tasks.filter((task) => task.runnable)
   const members = waiting.map(({ accountId, priority }) => ({ accountId, band: bandOf(priority) }))
   await joinRings(query, members)
+  const byId = new Map(created.map((task) => [task.id, task]))
+  return tasks.flatMap(({ id }) => byId.get(id) ?? [])
 }
 
 /** Says that a worker is wanted: raises `dispatch`, so that jobs of earlier dispatches do nothing. Admission follows. */

@@ -1,5 +1,6 @@
 import type { Router } from 'express'
 import type { Resource } from '../auth/scope.ts'
+import type { WebhookDeps } from '../notify/webhooks.ts'
 import type { ScheduleDeps } from '../tasks/schedules.ts'
 import type { ReceiveDeps } from '../uploads/receive.ts'
 import { type AdminRoutesDeps, adminRoutes } from './admin.ts'
@@ -17,8 +18,9 @@ import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
 import { uploadListRoutes } from './upload-lists.ts'
 import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
+import { webhookRoutes } from './webhooks.ts'
 
-export type ApiDeps = UploadRoutesDeps & ReceiveDeps & TaskRoutesDeps & ScheduleDeps & AdminRoutesDeps
+export type ApiDeps = UploadRoutesDeps & ReceiveDeps & TaskRoutesDeps & ScheduleDeps & WebhookDeps & AdminRoutesDeps
 
 /** The wrapper for routes of a resource; what they do goes on record unless something else is to follow them. */
 export type SignedInFor = (resource: Resource, follow?: AuditTrail['follow']) => SignedIn
@@ -34,6 +36,7 @@ export function apiRouters(deps: ApiDeps, signedIn: SignedInFor): [path: string,
     ['/bundles', bundleRoutes(deps, signedIn('files'))],
     ['/tasks', taskRoutes(deps, signedIn('tasks'))],
     ['/schedules', scheduleRoutes(deps, signedIn('tasks'))],
+    ['/webhooks', webhookRoutes(deps, signedIn('notifications'))],
     ['/admin/audit', auditRoutes(deps, signedIn('admin'))],
     ['/pools', poolRoutes(deps, signedIn('files'))],
     ['/admin/pools', poolAdminRoutes(deps, signedIn('admin'))],

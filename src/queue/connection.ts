@@ -12,14 +12,14 @@ import type { Log } from '../log.ts'
 import { causeOf, openRedis } from './redis.ts'
 
 /** What a job carries: the ledger has the rest. */
-export type Payload = { taskId: string; dispatch: number }
+export type Payload = { [field: string]: string | number }
 
 /** A BullMQ Job that is waiting or taken. `processedOn` is when it was taken, by the clock of who took it. */
 export type KeptJob = { processedOn?: number | null | undefined }
 
 /** A BullMQ Queue, as far as it is used here. */
 export type JobQueue = {
-  addBulk: (jobs: { name: string; data: Payload; opts: { jobId: string; priority: number } }[]) => Promise<unknown>
+  addBulk: (jobs: { name: string; data: Payload; opts: { jobId: string; priority?: number } }[]) => Promise<unknown>
   getJob: (id: string) => Promise<KeptJob | undefined>
   getJobCounts: (...states: ('waiting' | 'prioritized' | 'active')[]) => Promise<Record<string, number>>
   on: (event: 'error', listener: (error: Error) => void) => unknown
@@ -88,8 +88,8 @@ async function connectPostgres(databaseUrl: string, log: Log): Promise<EngineCon
   // BullMQ cannot load `pg` by itself from an ES module, and given a pool it neither sets the schema nor migrates.
   const pool = new pg.Pool({
     connectionString: databaseUrl,
-    // Each band's worker keeps one connection for LISTEN; the rest serve everybody.
-    max: 6,
+    // The worker of each band and that of webhooks keep one connection for LISTEN; the rest serve everybody.
+    max: 7,
     keepAlive: true,
     options: '-c search_path=bullmq',
     application_name: 'longshore queue',

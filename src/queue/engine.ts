@@ -1,19 +1,11 @@
 import { type Band, bands } from '../contract/task.ts'
 import type { Log } from '../log.ts'
-import {
-  connectEngine,
-  type EngineConnection,
-  type EngineSettings,
-  type JobQueue,
-  type KeptJob,
-  type Payload,
-} from './connection.ts'
+import { connectEngine, type EngineSettings, type JobQueue } from './connection.ts'
+import { type Consumer, consumeQueue, openQueue, type Whereabouts, whereabouts } from './jobs.ts'
+import { type DeliveryQueue, openDeliveryQueue } from './webhook-deliveries.ts'
 
 /** One delivery of a task to its band's queue. `rank` orders the queue, the smallest first: 1 to 2,097,151. */
 export type Job = { taskId: string; dispatch: number; band: Band; rank: number }
-
-/** Where a delivery is: not taken yet, with a consumer that has not said that it is done, or neither. */
-export type Whereabouts = 'waiting' | 'taken' | 'gone'
 
 export type JobHandler = (job: { taskId: string; dispatch: number }) => Promise<void>
 
@@ -26,23 +18,18 @@ export type Engine = {
   counts: () => Promise<Record<Band, { waiting: number; active: number }>>
   /** Starts to take a band's jobs, up to `concurrency` at once. The handler must not throw. */
   consume: (band: Band, concurrency: number, handle: JobHandler) => Promise<Consumer>
+  /** The queue of what webhooks are told. */
+  webhookDeliveries: DeliveryQueue
   close: () => Promise<void>
 }
-
-export type Consumer = {
-  /** Takes no further jobs; resolves when those in hand are done. */
-  close: () => Promise<void>
-}
-
-// The ledger's lease decides about death. BullMQ's own judgement only collects what a dead worker left in its lists.
-const stalledIntervalMs = 60_000
 
 /** Opens BullMQ on Redis or Postgres. Everybody else speaks of bands, tasks and dispatches only. */
 export async function openEngine(settings: EngineSettings, log: Log): Promise<Engine> {
   const connection = await connectEngine(settings, log)
   // On a Redis Cluster the braces keep all keys of the three queues in one slot.
   const prefix = `{${settings.queuePrefix}}`
-  const queues = new Map(bands.map((band) => [band, openQueue(band, prefix, connection, log)]))
+  const queues = new Map(bands.map((band) => [band, openQueue(connection, { name: band, prefix, log })]))
+  const webhookDeliveries = openDeliveryQueue(connection, { prefix, log })
   const queueOf = (band: Band): JobQueue => {
     const queue = queues.get(band)
     if (queue === undefined) throw new Error(`no queue for band ${band}`)
@@ -60,29 +47,25 @@ export async function openEngine(settings: EngineSettings, log: Log): Promise<En
       ])
       return { high, normal, low }
     },
-    consume: (band, concurrency, handle) => consume({ band, concurrency, handle, prefix, connection, log }),
+    consume: (band, concurrency, handle) =>
+      consumeQueue(connection, {
+        name: band,
+        prefix,
+        concurrency,
+        handle: ({ taskId, dispatch }) => handle({ taskId: String(taskId), dispatch: Number(dispatch) }),
+        log,
+      }),
+    webhookDeliveries,
     close: async () => {
-      await Promise.allSettled([...queues.values()].map((queue) => queue.close()))
+      await Promise.allSettled([...queues.values(), webhookDeliveries].map((queue) => queue.close()))
       await connection.close()
     },
   }
 }
 
-function openQueue(band: Band, prefix: string, connection: EngineConnection, log: Log): JobQueue {
-  const defaultJobOptions = { attempts: 1, removeOnComplete: true, removeOnFail: true }
-  const queue = connection.queue(band, { prefix, defaultJobOptions })
-  queue.on('error', (error) => log.debug({ err: error, band }, 'queue error'))
-  return queue
-}
-
 // A job id must not be an integer nor contain a colon.
-function jobId({ taskId, dispatch }: Payload): string {
+function jobId({ taskId, dispatch }: Pick<Job, 'taskId' | 'dispatch'>): string {
   return `${taskId}-${dispatch}`
-}
-
-function whereabouts(job: KeptJob | undefined): Whereabouts {
-  if (job === undefined) return 'gone'
-  return job.processedOn === undefined || job.processedOn === null ? 'waiting' : 'taken'
 }
 
 async function addJobs(jobs: readonly Job[], queueOf: (band: Band) => JobQueue): Promise<void> {
@@ -102,28 +85,4 @@ async function addJobs(jobs: readonly Job[], queueOf: (band: Band) => JobQueue):
 async function countBand(queue: JobQueue): Promise<{ waiting: number; active: number }> {
   const counts = await queue.getJobCounts('waiting', 'prioritized', 'active')
   return { waiting: (counts['waiting'] ?? 0) + (counts['prioritized'] ?? 0), active: counts['active'] ?? 0 }
-}
-
-type Consumption = {
-  band: Band
-  concurrency: number
-  handle: JobHandler
-  prefix: string
-  connection: EngineConnection
-  log: Log
-}
-
-async function consume({ band, concurrency, handle, prefix, connection, log }: Consumption): Promise<Consumer> {
-  const worker = connection.worker(band, (job) => handle(job.data), {
-    prefix,
-    concurrency,
-    lockDuration: stalledIntervalMs,
-    stalledInterval: stalledIntervalMs,
-    maxStalledCount: 0,
-    removeOnComplete: { count: 0 },
-    removeOnFail: { count: 0 },
-  })
-  worker.on('error', (error) => log.debug({ err: error, band }, 'queue worker error'))
-  await worker.waitUntilReady()
-  return { close: () => worker.close() }
 }

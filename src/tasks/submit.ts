@@ -45,18 +45,14 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   if (!submission.isAdmin) refuseWhatNeedsAdmin(planned)
   refuse(await findUnoffered(sql, planned, submission.path))
   const written = await transact(sql, async (query) => {
-    if (!(await write(query, accountId, planned, keyed, submission.path))) return false
-    for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
-    return true
+    const tasks = await write(query, accountId, planned, keyed, submission.path)
+    if (tasks) for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
+    return tasks
   })
-  if (!written && keyed) return (await earlierTasks(sql, keyed)) ?? submitTasks(deps, submission)
+  if (!written) return (keyed && (await earlierTasks(sql, keyed))) ?? submitTasks(deps, submission)
   signals.send({ kind: 'events' })
   dispatcher.admit(planned.map((task) => bandOf(priorityOf(task))))
-  return findTasks(
-    sql,
-    accountId,
-    planned.map((task) => task.id),
-  )
+  return written
 }
 
 function refuseWhatNeedsAdmin(planned: readonly PlannedTask[]): void {
@@ -81,19 +77,19 @@ async function earlierTasks(query: Query, keyed: KeyedRequest): Promise<TaskRow[
   return tasks
 }
 
-/** Writes tasks with what they wait for. False when another request with the key was first. */
+/** Writes tasks with what they wait for. Undefined when another request with the key was first. */
 async function write(
   query: Query,
   accountId: string,
   planned: readonly PlannedTask[],
   keyed: KeyedRequest | undefined,
   path: (index: number) => string,
-): Promise<boolean> {
+): Promise<TaskRow[] | undefined> {
   const ids = planned.map((task) => task.id)
-  if (keyed && !(await keepForRepetition(query, keyed, ids))) return false
+  if (keyed && !(await keepForRepetition(query, keyed, ids))) return undefined
   const open = await openDependencies(query, accountId, planned, path)
   const inside = new Set(ids)
-  await insertTasks(
+  const tasks = await insertTasks(
     query,
     planned.map((task) => ({
       ...newTaskOf(task, accountId),
@@ -102,7 +98,7 @@ async function write(
   )
   const dependencies = planned.flatMap((task) => task.after.map((dependsOn) => ({ taskId: task.id, dependsOn })))
   if (dependencies.length > 0) await insertDependencies(query, dependencies)
-  return true
+  return tasks
 }
 
 /** Those tasks outside of the request that must be waited for still. Throws when one is missing or cannot complete. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { taskStatuses } from '../../src/contract/task.ts'
 import {
   admitBand,
@@ -50,14 +50,7 @@ describe('on a ledger of 100,000 tasks', () => {
       )
     })
 
-  /** How many rows of tasks and events a piece of work read, by index; `table` stands for reading the table itself. */
-  const readsOf = async (work: () => Promise<unknown>): Promise<Reads> => {
-    const before = await counts(sql)
-    await work()
-    const after = await counts(sql)
-    const reads = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
-    return Object.fromEntries(reads.filter(([, count]) => count > 0))
-  }
+  const readsOf = (work: () => Promise<unknown>): Promise<Reads> => countReads(sql, work)
 
   beforeAll(async () => {
     // The counters are the server's, per connection: one alone, and none that hides behind a pooler.
@@ -150,6 +143,40 @@ describe('on a ledger of 100,000 tasks', () => {
     expect(fresh['tasks_pkey']).toBeLessThan(100)
   })
 })
+
+describe('on a ledger that took in 10,000 tasks at once and was never analysed', () => {
+  it('reads of what waits as much as it admits or admits anew', async () => {
+    const database = await createDatabase({ pooled: false })
+    onTestFinished(() => database.drop())
+    const { sql, close } = database.open({ name: 'test', maxConnections: 1 })
+    onTestFinished(() => close())
+    await sql`alter table tasks set (autovacuum_enabled = false)`
+    await ensureBands(sql, ['high', 'normal', 'low'])
+    const task = { accountId: randomUUID(), type: 'Test', name: 'one', status: 'Pending', parameters: {} } as const
+    for (let count = 0; count < 10_000; count += 1000) {
+      const some = Array.from({ length: 1000 }, () => ({ ...task, id: randomUUID(), priority: 50, runnable: true }))
+      await transact(sql, (query) => insertTasks(query, some))
+    }
+    const deliveries: { taskId: string; dispatch: number }[] = []
+    const admitted = await countReads(sql, async () => {
+      deliveries.push(...(await transactReplanned(sql, (query) => admitBand(query, 'normal', ['Test']))))
+    })
+    expect(deliveries).toHaveLength(512)
+    expect(admitted['tasks_waiting'], 'twice as many as are admitted are candidates').toBeLessThan(1100)
+    const readmitted = await countReads(sql, () => transactReplanned(sql, (query) => readmitLost(query, deliveries)))
+    expect(Object.keys(readmitted)).toEqual(['tasks_pkey'])
+    expect(readmitted['tasks_pkey']).toBeLessThan(512 * 4)
+  })
+})
+
+/** How many rows of tasks and events a piece of work read, by index; `table` stands for reading the table itself. */
+async function countReads(sql: Database['sql'], work: () => Promise<unknown>): Promise<Reads> {
+  const before = await counts(sql)
+  await work()
+  const after = await counts(sql)
+  const reads = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
+  return Object.fromEntries(reads.filter(([, count]) => count > 0))
+}
 
 async function cursorOf(sql: Database['sql']): Promise<string> {
   return (await readNewEvents(sql, undefined)).cursor

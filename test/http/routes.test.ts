@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { resources } from '../../src/auth/scope.ts'
 import { signToken } from '../../src/auth/token.ts'
 import type { SignedIn } from '../../src/http/caller.ts'
 import { type ApiDeps, apiRouters } from '../../src/http/routes.ts'
@@ -36,6 +37,7 @@ function everyRoute(): Route[] {
 
 function resourceOf(prefix: string): string {
   if (prefix.startsWith('/admin')) return 'admin'
+  if (/^\/(webhooks|push)/.test(prefix)) return 'notifications'
   return /^\/(tasks|schedules)/.test(prefix) ? 'tasks' : 'files'
 }
 
@@ -55,15 +57,15 @@ describe('every route', { timeout: 120_000 }, () => {
     const claims = { account, admin: false, expiresInSeconds: 600 }
     tokens['somebody'] = await signToken(secret, claims)
     tokens['expired'] = await signToken(secret, { ...claims, expiresInSeconds: -600 })
-    for (const resource of ['files', 'tasks', 'admin']) {
-      const others = ['files', 'tasks', 'admin'].filter((one) => one !== resource)
+    for (const resource of resources) {
+      const others = resources.filter((one) => one !== resource)
       const scope = others.flatMap((one) => [`longshore:${one}:read`, `longshore:${one}:write`]).join(' ')
       tokens[`not ${resource}`] = await signToken(secret, { ...claims, admin: true, scope })
     }
     tokens['reader'] = await signToken(secret, {
       ...claims,
       admin: true,
-      scope: 'longshore:files:read longshore:tasks:read longshore:admin:read',
+      scope: resources.map((one) => `longshore:${one}:read`).join(' '),
     })
   })
   afterAll(() => stage.close())
@@ -76,7 +78,7 @@ describe('every route', { timeout: 120_000 }, () => {
 
   it('is there to be walked', () => {
     expect(routes.length).toBeGreaterThan(30)
-    expect(new Set(routes.map(({ resource }) => resource))).toEqual(new Set(['files', 'tasks', 'admin']))
+    expect(new Set(routes.map(({ resource }) => resource))).toEqual(new Set(resources))
   })
 
   it.each(routes)('$method $path lets in who may, and nobody else', async (route) => {

@@ -16,6 +16,7 @@ import { completed, jobOf, testSealer } from '../support/worker.ts'
 
 const dayMs = 24 * 3_600_000
 const settings = {
+  notify: { webhooks: { retentionMs: 3_600_000 } },
   tasks: { retentionMs: 30 * dayMs },
   uploads: { staleThresholdMs: dayMs, cleanupIntervalMs: 1000 },
   auditRetentionMs: 365 * dayMs,
