@@ -1,6 +1,6 @@
 import type { TaskStatus } from '../src/contract/task.ts'
 import { type Claim, type ClaimedTask, claimTasks, renewLeases } from '../src/db/claims.ts'
-import { type Sql, transactReplanned } from '../src/db/connect.ts'
+import type { Sql } from '../src/db/connect.ts'
 import type { Signals } from '../src/db/signals.ts'
 import type { Log } from '../src/log.ts'
 import { StopReason } from '../src/tasks/define-job.ts'
@@ -20,16 +20,17 @@ export class Claims {
   readonly #asking: Group<Claim, TaskStatus | undefined>
   readonly #timer: NodeJS.Timeout
 
+  /** `claimSql`: sessions that plan every statement anew; groups of claims and of renewals use one each. */
   constructor({
-    sql,
+    claimSql,
     signals,
     workerId,
     log,
-  }: { sql: Sql; signals: Pick<Signals, 'onTask'>; workerId: string; log: Log }) {
+  }: { claimSql: Sql; signals: Pick<Signals, 'onTask'>; workerId: string; log: Log }) {
     this.#signals = signals
     this.#log = log
     this.#taking = createGroup(async (deliveries) => {
-      const tasks = await transactReplanned(sql, (query) => claimTasks(query, workerId, deliveries))
+      const tasks = await claimTasks(claimSql, workerId, deliveries)
       const claimed = new Map(tasks.map((task) => [task.id, task]))
       return deliveries.map((one) => {
         const task = claimed.get(one.taskId)
@@ -39,7 +40,7 @@ export class Claims {
         return task
       })
     })
-    this.#asking = createGroup((claims) => transactReplanned(sql, (query) => renewLeases(query, claims)))
+    this.#asking = createGroup((claims) => renewLeases(claimSql, claims))
     this.#timer = setInterval(() => void this.#beat(), heartbeatMs)
   }
 

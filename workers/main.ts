@@ -4,10 +4,10 @@ import { openCryptThreads } from '../src/age/threads.ts'
 import { openDeflateThreads } from '../src/archive/deflater.ts'
 import { findZstd } from '../src/archive/zstd.ts'
 import { createSealer } from '../src/auth/seal.ts'
-import { type Config, loadConfig } from '../src/config.ts'
+import { type Config, ConfigError, loadConfig } from '../src/config.ts'
 import { bands } from '../src/contract/task.ts'
 import { ensureBands } from '../src/db/admission.ts'
-import { type Database, openDatabase } from '../src/db/connect.ts'
+import { type Database, openDatabase, pingDatabase } from '../src/db/connect.ts'
 import { openSignals } from '../src/db/signals.ts'
 import { forgetWorker, noteWorker } from '../src/db/workers.ts'
 import { openConversion } from '../src/files/convert.ts'
@@ -15,7 +15,7 @@ import { followPools } from '../src/files/follow-pools.ts'
 import { openPools } from '../src/files/pools.ts'
 import { makeScratchParent } from '../src/files/scratch.ts'
 import { builtInJobs } from '../src/jobs/index.ts'
-import { openLog } from '../src/log.ts'
+import { type Log, openLog } from '../src/log.ts'
 import { atMost, runMain } from '../src/process.ts'
 import { openEngine } from '../src/queue/engine.ts'
 import { offersOf, registerJobs } from '../src/tasks/define-job.ts'
@@ -40,7 +40,9 @@ runMain(async (env, args) => {
   const { root: log, scope } = openLog('worker', config.log)
   const workerId = `${hostname()}-${process.pid}-${randomUUID().slice(0, 8)}`
   const database = openLedger(config, concurrency)
+  const claimDatabase = await openClaimSessions(config)
   const { sql } = database
+  const claimSql = claimDatabase.sql
   await ensureBands(sql, bands)
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
   const engine = await openEngine(config, scope('queue'))
@@ -48,20 +50,15 @@ runMain(async (env, args) => {
   const readVariable = (name: string): string | undefined => env[name]
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const scratchParent = await makeScratchParent(config.dataDir)
-  const threads = Math.min(4, availableParallelism())
-  const crypt = openCryptThreads(threads)
-  const deflater = openDeflateThreads(threads)
-  const archiveTools = { deflater, zstd: await findZstd(), ...config.archives }
-  const custom = await loadTaskModules(config.tasks.modules)
-  const conversion = await openConversion(config, { scratchParent, searchPath: env['PATH'] ?? '' }, scope('convert'))
   const sealer = createSealer(config.secretsKeys)
-  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), crypt, sealer, archiveTools, conversion })
-  const registry = registerJobs(jobs, custom)
+  const tools = await openTools(config, { scratchParent, searchPath: env['PATH'] ?? '', log: scope('convert') })
+  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), sealer, ...tools })
+  const registry = registerJobs(jobs, await loadTaskModules(config.tasks.modules))
   const shutdown = new AbortController()
   const verbs = { sql, signals, registry, sealer, dispatcher, pools, engine, scratchParent, log: scope('tasks') }
-  const claims = new Claims({ sql, signals, workerId, log: scope('tasks') })
+  const claims = new Claims({ claimSql, signals, workerId, log: scope('tasks') })
   const rates = new BandRates()
-  const settler = new Settler({ ...verbs, rates, admit: dispatcher.admit })
+  const settler = new Settler({ ...verbs, claimSql, rates, admit: dispatcher.admit })
   const run = { ...verbs, claims, settler, rates, shutdown: shutdown.signal }
 
   const served = { bands: [...slots.keys()], types: [...registry.keys()], offers: offersOf(registry) }
@@ -90,13 +87,47 @@ runMain(async (env, args) => {
     await atMost(500, Promise.all([maintenance.close().then(() => dispatcher.idle()), election.leave()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))
-    await atMost(500, Promise.all([crypt.close(), deflater.close()]))
-    await database.close(1)
+    await atMost(500, tools.close())
+    await Promise.all([database.close(1), claimDatabase.close(1)])
     log.info('stopped')
   }
 })
 
+/** A worker's connections to the ledger: enough for its tasks and a few for its chores. */
 function openLedger({ databaseUrl, preparesStatements }: Config, concurrency: number): Database {
   const maxConnections = Math.min(concurrency, 16) + 4
   return openDatabase(databaseUrl, { name: 'worker', maxConnections, preparesStatements })
 }
+
+/**
+ * Sessions in which groups of tasks are claimed, kept and completed, one for each. They plan every statement anew without a
+ * transaction to say so in, which no transaction pooler takes. Throws ConfigError when one stands between.
+ */
+async function openClaimSessions({ databaseDirectUrl }: Config): Promise<Database> {
+  const database = openDatabase(databaseDirectUrl, { name: 'claims', maxConnections: 3, replans: true })
+  try {
+    await pingDatabase(database.sql)
+    return database
+  } catch (error) {
+    await database.close(0)
+    if (!(error instanceof Error && error.message.startsWith('unsupported startup parameter'))) throw error
+    throw new ConfigError([
+      'DATABASE_DIRECT_URL: must lead to Postgres itself; where DATABASE_URL leads there is a pooler',
+    ])
+  }
+}
+
+/** What file jobs work with beside pools: threads, and commands where there are any. */
+async function openTools(config: Config, { scratchParent, searchPath, log }: ToolOptions) {
+  const threads = Math.min(4, availableParallelism())
+  const crypt = openCryptThreads(threads)
+  const deflater = openDeflateThreads(threads)
+  return {
+    crypt,
+    archiveTools: { deflater, zstd: await findZstd(), ...config.archives },
+    conversion: await openConversion(config, { scratchParent, searchPath }, log),
+    close: () => Promise.all([crypt.close(), deflater.close()]),
+  }
+}
+
+type ToolOptions = { scratchParent: string; searchPath: string; log: Log }

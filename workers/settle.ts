@@ -1,5 +1,5 @@
 import { type Claim, type ClaimedTask, completeTasks, endTask, type Release, releaseTask } from '../src/db/claims.ts'
-import { isDatabaseUnavailable, type Query, type Sql, transact, transactReplanned } from '../src/db/connect.ts'
+import { isDatabaseUnavailable, type Query, type Sql, transact } from '../src/db/connect.ts'
 import { appendEvent } from '../src/db/events.ts'
 import type { Signals } from '../src/db/signals.ts'
 import { AppError } from '../src/errors.ts'
@@ -13,6 +13,8 @@ import type { BandRates } from './rates.ts'
 
 export type SettleDeps = {
   sql: Sql
+  /** Where groups are completed: sessions that plan every statement anew. */
+  claimSql: Sql
   signals: Pick<Signals, 'send'>
   registry: Registry
   pools: Pick<Pools, 'outageOf'>
@@ -31,7 +33,10 @@ const ledgerRestMs = 1000
 const poolRestMs = { least: 1000, most: 60_000 }
 const maxResultsBytes = 256 * 1024
 
-/** Writes what became of runs. What only says "completed" is committed in groups; everything else by itself. */
+/**
+ * Writes what became of runs. What only says "completed", and that nobody waits for, is committed in groups; everything else
+ * by itself.
+ */
 export class Settler {
   readonly #deps: SettleDeps
   readonly #completing: Group<Completion, boolean>
@@ -53,8 +58,10 @@ export class Settler {
       return
     }
     refuseLargeResults(job, outcome.results)
-    if (outcome.commit || outcome.event || task.hasSecrets) await this.#completeAlone(task, outcome)
-    else if (!(await this.#completing({ ...claim, results: outcome.results }))) throw new StopReason('lost')
+    const isPlain = !outcome.commit && !outcome.event && !task.hasSecrets
+    if (!isPlain || !(await this.#completing({ ...claim, results: outcome.results }))) {
+      await this.#completeAlone(task, outcome)
+    }
     this.#deps.rates.count(task.band, 'completed')
     this.#announce(task.id)
     await outcome.after?.()
@@ -107,12 +114,7 @@ export class Settler {
   }
 
   async #completeAll(completions: readonly Completion[]): Promise<boolean[]> {
-    const { completed, freed } = await transactReplanned(this.#deps.sql, async (query) => {
-      const rows = await completeTasks(query, completions)
-      const awaited = rows.filter((row) => row.isAwaited).map((row) => row.id)
-      return { completed: rows, freed: awaited.length > 0 && (await releaseWaiting(query, awaited)) }
-    })
-    if (freed) this.#deps.admit()
+    const completed = await completeTasks(this.#deps.claimSql, completions)
     const epochs = new Map(completed.map((row) => [row.id, row.epoch]))
     return completions.map((one) => epochs.get(one.taskId) === one.epoch)
   }

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from 'node:net'
 export type Relay = {
   /** The database's URL by way of this relay. */
   url: string
-  /** Lets what the database says get lost, and again not. Connections stay open. */
+  /** Lets what the database says to those who listen get lost, and again not. Connections stay open. */
   mute: (isMuted: boolean) => void
   close: () => Promise<void>
 }
@@ -15,6 +15,11 @@ export async function openRelay(databaseUrl: string): Promise<Relay> {
   const sockets = new Set<Socket>()
   let isMuted = false
   const server = createServer((near) => {
+    let listens = false
+    // Who connects tells its name in its first message.
+    near.once('data', (piece) => {
+      listens = piece.includes('longshore signals')
+    })
     const far = connect(Number(target.port || 5432), target.hostname)
     for (const [socket, other] of [
       [near, far],
@@ -22,7 +27,7 @@ export async function openRelay(databaseUrl: string): Promise<Relay> {
     ] as const) {
       sockets.add(socket)
       socket.on('data', (piece) => {
-        if (socket === near || !isMuted) other.write(piece)
+        if (socket === near || !listens || !isMuted) other.write(piece)
       })
       socket.on('error', () => other.destroy())
       socket.on('close', () => {

@@ -36,7 +36,7 @@ export async function benchStart(options: JobBenchmark, print: (text: string) =>
 /** From the request that pauses or cancels a running task to its signal in another process. */
 export async function benchSignal(options: JobBenchmark, print: (text: string) => void): Promise<string[]> {
   const count = options.brief ? 8 : 400
-  const stack = await startTaskStack({ slots, parentFolder: options.parentFolder ?? tmpdir() })
+  const stack = await startTaskStack({ slots, parentFolder: options.parentFolder ?? tmpdir(), relayed: true })
   try {
     for (const verb of ['pause', 'cancel']) {
       await measureSignals(stack, verb, 1)

@@ -16,7 +16,7 @@ export type TaskStack = {
   sql: Sql
   api: NodeProcess
   worker: NodeProcess
-  /** What the worker hears of signals passes through here. */
+  /** With `relayed`, what the worker hears of signals passes through here. */
   relay: Relay
   /** Asks the API for something as one account. Throws on an answer that is no success. */
   call: (method: string, path: string, body?: unknown) => Promise<unknown>
@@ -24,26 +24,26 @@ export type TaskStack = {
 }
 
 /** Starts the stack; the worker serves the normal band alone with `slots`. Its data lies under `parentFolder`. */
-export async function startTaskStack({
-  slots,
-  parentFolder,
-}: {
+export async function startTaskStack(options: {
   slots: number
   parentFolder: string
+  relayed?: boolean
 }): Promise<TaskStack> {
   const undo: (() => Promise<unknown>)[] = []
   const stop = async (): Promise<void> => {
     for (const step of undo.splice(0).reverse()) await step()
   }
   try {
-    return { ...(await assemble(slots, parentFolder, undo)), stop }
+    return { ...(await assemble(options, undo)), stop }
   } catch (error) {
     await stop()
     throw error
   }
 }
 
-async function assemble(slots: number, parentFolder: string, undo: (() => Promise<unknown>)[]) {
+type StackOptions = Parameters<typeof startTaskStack>[0]
+
+async function assemble({ slots, parentFolder, relayed = false }: StackOptions, undo: (() => Promise<unknown>)[]) {
   const folder = await scratchFolder(join(parentFolder, 'longshore-bench'))
   undo.push(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   const postgres = await startOwnPostgres({})
@@ -83,7 +83,9 @@ async function assemble(slots: number, parentFolder: string, undo: (() => Promis
     return one
   }
   const api = await start('src/main.js', 'listening', [], {})
-  const past = { DATABASE_DIRECT_URL: relay.url, DATABASE_PREPARED_STATEMENTS: 'true' }
+  const past: Record<string, string> = relayed
+    ? { DATABASE_DIRECT_URL: relay.url, DATABASE_PREPARED_STATEMENTS: 'true' }
+    : {}
   const args = ['--queues', 'normal', '--concurrency', String(slots)]
   const worker = await start('workers/main.js', 'working', args, past)
   const token = await signToken(secret, { account: randomUUID(), admin: true, expiresInSeconds: 24 * 3600 })

@@ -150,12 +150,12 @@ export type Completion = Claim & { results: Record<string, unknown> }
 
 /**
  * Completes several tasks, each under its own claim, in one statement with their `task.completed` events. Answers those
- * that were completed, and whether others wait for them; the rest had lost their claims.
+ * that were completed; the rest had lost their claims, or others wait for them, whose release wants a transaction.
  */
 export async function completeTasks(
   query: Query,
   completions: readonly Completion[],
-): Promise<{ id: string; epoch: number; isAwaited: boolean }[]> {
+): Promise<{ id: string; epoch: number }[]> {
   const results = completions.map((one) => JSON.stringify(one.results))
   return query`
     with wanted as (
@@ -164,7 +164,7 @@ export async function completeTasks(
           ${results}::text[]) as given (task_id, epoch, results) order by task_id
       ) as done cross join lateral (
         select id from tasks where id = done.task_id and epoch = done.epoch and status = 'InProgress'
-          and lease_expires_at is not null
+          and lease_expires_at is not null and not is_awaited
         for no key update
       ) as task
     ), completed as (
@@ -178,7 +178,7 @@ export async function completeTasks(
         'completedAt', ${isoNow(query)}, 'results', results)
       from completed
     )
-    select id, epoch, is_awaited from completed`
+    select id, epoch from completed`
 }
 
 /** What becomes of a task that its claim gives back. */

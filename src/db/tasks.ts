@@ -52,7 +52,9 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
     schedule_id: task.scheduleId ?? null,
     scheduled_for: task.scheduledFor?.toISOString() ?? null,
   }))
-  const created = await query<TaskRow[]>`
+  const waiting = tasks.filter((task) => task.runnable)
+  const members = waiting.map(({ accountId, priority }) => ({ accountId, band: bandOf(priority) }))
+  const writing = query<TaskRow[]>`
     with created as (
       insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, priority,
         estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, last_seq, queue_key)
@@ -69,9 +71,7 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
       from created
     )
     select ${taskColumns(query)} from created`
-  const waiting = tasks.filter((task) => task.runnable)
-  const members = waiting.map(({ accountId, priority }) => ({ accountId, band: bandOf(priority) }))
-  await joinRings(query, members)
+  const [created] = await Promise.all([writing, joinRings(query, members)])
   const byId = new Map(created.map((task) => [task.id, task]))
   return tasks.flatMap(({ id }) => byId.get(id) ?? [])
 }

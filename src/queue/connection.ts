@@ -60,8 +60,8 @@ export async function connectEngine(settings: EngineSettings, log: Log): Promise
 
 function connectRedis(redisUrl: string, log: Log): EngineConnection {
   // A producer's command that gets no answer fails after 10 s; a worker's blocking reads may take as long as they like.
-  const producer = openRedis(redisUrl, { connectTimeoutMs: 5000, commandTimeoutMs: 10_000 })
-  const consumer = openRedis(redisUrl, { connectTimeoutMs: 5000 })
+  const producer = openRedis(redisUrl, { connectTimeoutMs: 5000, commandTimeoutMs: 10_000, batches: true })
+  const consumer = openRedis(redisUrl, { connectTimeoutMs: 5000, batches: true })
   let reported = 0
   for (const connection of [producer, consumer]) {
     connection.on('error', (error: Error) => {

@@ -10,6 +10,8 @@ export type RedisClientOptions = {
   connectTimeoutMs: number
   /** Tries once, and only when asked to connect. */
   once?: boolean
+  /** Commands of one turn of the event loop leave in one write. A write of each own took a quarter of a busy worker's time. */
+  batches?: boolean
 }
 
 /**
@@ -22,10 +24,11 @@ const clusterRetries = { retryDelayOnFailover: 250, retryDelayOnClusterDown: 250
 export function openRedis(redisUrl: string, options: RedisClientOptions): RedisClient {
   const address = parseRedisAddress(redisUrl)
   const common = commonOptions(options)
+  const batched = { ...common, ...batching(options) }
   const lazyConnect = options.once === true
   const retry = options.once === true ? { retryStrategy: null } : {}
-  if (address.kind === 'single') return new Redis(address.url, { ...common, ...retry, lazyConnect })
-  if (address.kind === 'sentinel') return openSentinel(address, { ...common, ...retry, lazyConnect }, options)
+  if (address.kind === 'single') return new Redis(address.url, { ...batched, ...retry, lazyConnect })
+  if (address.kind === 'sentinel') return openSentinel(address, { ...batched, ...retry, lazyConnect }, options)
   return new Cluster(address.nodes, {
     ...clusterRetries,
     ...clusterTls(address.tls),
@@ -34,6 +37,7 @@ export function openRedis(redisUrl: string, options: RedisClientOptions): RedisC
     slotsRefreshInterval: 2000,
     slotsRefreshTimeout: 2000,
     lazyConnect,
+    ...batching(options),
     // What waits in the queue of a cluster that is away has no time limit, unlike that of a single server.
     enableOfflineQueue: options.commandTimeoutMs === undefined,
     ...(options.once === true ? { clusterRetryStrategy: null } : {}),
@@ -44,6 +48,11 @@ export function openRedis(redisUrl: string, options: RedisClientOptions): RedisC
 export function causeOf(error: unknown): unknown {
   const isAboutNodes = typeof error === 'object' && error !== null && 'lastNodeError' in error
   return isAboutNodes ? (error.lastNodeError ?? error) : error
+}
+
+/** What blocks would hold up what was batched behind it. */
+function batching({ batches }: RedisClientOptions) {
+  return batches ? { enableAutoPipelining: true, autoPipeliningIgnoredCommands: ['bzpopmin'] } : {}
 }
 
 function commonOptions({ commandTimeoutMs, connectTimeoutMs }: RedisClientOptions) {

@@ -34,7 +34,7 @@ export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engin
       wanted.clear()
       try {
         const types = await typesOf()
-        for (const band of now) await admitAll(sql, engine, band, types)
+        await Promise.all(now.map((band) => admitAll(sql, engine, band, types)))
       } catch (error) {
         log.warn({ err: error }, 'tasks could not be handed to the queue; the sweep tries again')
       }

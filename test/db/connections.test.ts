@@ -6,7 +6,7 @@ import { until } from '../support/system.ts'
 import { withTestTypes } from '../support/tasks.ts'
 
 // As docs/operations.md has them, for one API process and one worker with its four slots.
-const most = { api: 16, worker: 8, signals: 2, queue: 2 * 7 }
+const most = { api: 16, worker: 8, claims: 3, signals: 2, queue: 2 * 7 }
 /** Fewer than the two processes would open by themselves. */
 const mostOfPooler = 10
 
@@ -15,10 +15,12 @@ afterEach(() => stage.close())
 
 describe('the connections of an API process and a worker to Postgres', () => {
   it('are as many as is said, however much comes at once', async () => {
-    const { api, worker, signals, queue } = await countMostOf({})
+    const { api, worker, claims, signals, queue } = await countMostOf({})
     expect(api).toBeLessThanOrEqual(most.api)
     expect(api).toBeGreaterThan(4)
     expect(worker).toBeLessThanOrEqual(most.worker)
+    expect(claims).toBeLessThanOrEqual(most.claims)
+    expect(claims).toBeGreaterThan(0)
     expect(signals).toBe(most.signals)
     expect(queue).toBeLessThanOrEqual(most.queue)
     expect(queue).toBeGreaterThan(0)
@@ -36,10 +38,11 @@ describeWithRedis('with the queue in Redis, the connections to Postgres', () => 
 })
 
 describeWithPooler('behind PgBouncer, the connections to Postgres', () => {
-  it('are those of its pool, and those that go past it to listen and for the queue', async () => {
-    const { both, signals, queue } = await countMostOf({ pooled: true })
+  it('are those of its pool, and those that go past it to listen, to claim and for the queue', async () => {
+    const { both, claims, signals, queue } = await countMostOf({ pooled: true })
     expect(both).toBeLessThanOrEqual(mostOfPooler)
     expect(both).toBeGreaterThan(4)
+    expect(claims).toBeLessThanOrEqual(most.claims)
     expect(signals).toBe(most.signals)
     expect(queue).toBeLessThanOrEqual(most.queue)
   })
@@ -52,12 +55,13 @@ type Counts = Record<keyof typeof most | 'both', number>
 async function countMostOf(options: StageOptions): Promise<Counts> {
   stage = await openStage({ ...options, env: { ...withTestTypes, ...options.env } })
   const client = await stage.client()
-  const highest: Counts = { api: 0, worker: 0, both: 0, signals: 0, queue: 0 }
+  const highest: Counts = { api: 0, worker: 0, both: 0, claims: 0, signals: 0, queue: 0 }
   const count = async (): Promise<void> => {
     const now = await countConnections(stage)
     highest.api = Math.max(highest.api, now.api)
     highest.worker = Math.max(highest.worker, now.worker)
     highest.both = Math.max(highest.both, now.both)
+    highest.claims = Math.max(highest.claims, now.claims)
     highest.signals = Math.max(highest.signals, now.signals)
     highest.queue = Math.max(highest.queue, now.queue)
   }
@@ -88,8 +92,10 @@ async function countConnections({ sql }: Stage): Promise<Counts> {
     select count(*) filter (where name = 'longshore api')::int as api,
       count(*) filter (where name = 'longshore worker')::int as worker,
       count(*) filter (where name in ('longshore api', 'longshore worker'))::int as both,
+      count(*) filter (where name = 'longshore claims')::int as claims,
       count(*) filter (where name = 'longshore signals')::int as signals,
-      count(*) filter (where name not in ('longshore api', 'longshore worker', 'longshore signals'))::int as queue
+      count(*) filter (where name not in ('longshore api', 'longshore worker', 'longshore claims', 'longshore signals'))::int
+        as queue
     from (
       select application_name as name from pg_stat_activity
       where datname = current_database() and backend_type = 'client backend' and application_name <> 'longshore test'

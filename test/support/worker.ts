@@ -36,14 +36,14 @@ export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {})
   const { sql } = ledger
   const pools = { outageOf: options.outageOf ?? (async () => undefined) }
   const signals = await openSignals({ sql, listenUrl: ledger.databaseUrl, log: silent })
-  const claims = new Claims({ sql, signals, workerId: 'w', log: silent })
+  const claims = new Claims({ claimSql: sql, signals, workerId: 'w', log: silent })
   return {
     ledger,
     signals,
     deliver: async (taskId, run, { dispatch = 0, shutdown = new AbortController().signal, type } = {}) => {
       const registry = registerJobs([jobOf(run, type)])
       const rates = new BandRates()
-      const settler = new Settler({ sql, signals, registry, pools, rates, admit: () => {}, log: silent })
+      const settler = new Settler({ sql, claimSql: sql, signals, registry, pools, rates, admit: () => {}, log: silent })
       const deps = {
         sql,
         signals,

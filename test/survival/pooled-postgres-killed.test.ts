@@ -4,7 +4,8 @@ import { clientOf, type TestClient } from '../support/client.ts'
 import { startPgBouncer, type TestPooler } from '../support/pgbouncer.ts'
 import { describeWithPooler } from '../support/pooler.ts'
 import { startPostgresServer, type TestPostgresServer } from '../support/postgres-server.ts'
-import { startSystem, type TestSystem, until } from '../support/system.ts'
+import { startProcess } from '../support/process.ts'
+import { secret, startSystem, type TestSystem, until } from '../support/system.ts'
 import { createTask, untilStatus, untilTask, withTestTypes } from '../support/tasks.ts'
 
 describeWithPooler('behind a PgBouncer in transaction mode', () => {
@@ -47,5 +48,17 @@ describeWithPooler('behind a PgBouncer in transaction mode', () => {
     await untilStatus(client, waiting, 'Completed')
     await untilStatus(client, created, 'Completed')
     for (const one of [...system.apis, ...system.workers]) expect(() => process.kill(one.pid, 0)).not.toThrow()
+  })
+
+  it('a worker that is not told the way past it says so and stops', async () => {
+    const env = {
+      DATABASE_URL: pooler?.through(postgres.databaseUrl),
+      DATA_DIR: system.dataDir,
+      AUTH_JWT_SECRET: secret,
+      DATABASE_PREPARED_STATEMENTS: 'false',
+    }
+    const refused = startProcess({ file: 'workers/main.js', env })
+    expect(await refused.exited).toEqual({ code: 1, signal: null })
+    expect(refused.output()).toContain('longshore: DATABASE_DIRECT_URL: must lead to Postgres itself')
   })
 })
