@@ -106,6 +106,7 @@ async function runJob(
   const context: JobContext = {
     taskId: task.id,
     accountId: task.accountId,
+    permissions: task.permissions ?? [],
     epoch: task.epoch,
     attempt: task.attempts,
     signal,

@@ -165,7 +165,7 @@ async function unpack({ storage, sizeBytes }: Scene, archiveBytes: number): Prom
 function begin(storage: Storage): Promise<OutputWriter> {
   const id = randomUUID()
   const onFinished = async (made: Made) => ({ id, slot: '', poolId: '', ...made })
-  return beginOutput({ storage, name: { id, epoch: 1 }, onSaved: async () => {}, onFinished })
+  return beginOutput({ storage, name: { id, epoch: 1 }, judge: undefined, onSaved: async () => {}, onFinished })
 }
 
 async function* read(storage: Storage, key: string, range: Range): AsyncGenerator<Buffer> {

@@ -18,6 +18,8 @@ export type ClaimedTask = {
   poolIds: string[]
   parameters: unknown
   hasSecrets: boolean
+  /** What whoever made it may, as far as pools ask for it. */
+  permissions: string[] | null
   checkpoint: unknown
   /** How far earlier claims said they were, in percent. */
   progress: number
@@ -57,7 +59,7 @@ export async function claimTasks(
         'taskId', id, 'name', name, 'type', type, 'attempt', attempts, 'startedAt', ${isoNow(query)})
       from claimed
     )
-    select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, checkpoint,
+    select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, permissions, checkpoint,
       progress, attempts, epoch
     from claimed`
 }

@@ -22,16 +22,23 @@ export type OutputRow = { id: string; epoch: number; poolId: string } & (
   | (Pick<FinishedOutput, 'key' | 'slot' | 'sizeBytes' | 'sha256'> & { checkpoint: null })
 )
 
-/** Notes that a claim is about to write outputs into a pool. False when the claim is lost, and then nothing is noted. */
+/**
+ * Notes that a claim is about to write outputs into a pool. False when the claim is lost, or the pool takes nothing new, and
+ * then nothing is noted. Whoever has the pool take nothing waits for this.
+ */
 export async function reserveOutputs(
   query: Query,
   claim: Claim,
-  { poolId, ids }: { poolId: string; ids: readonly string[] },
+  { poolId, ids, alsoDisabled }: { poolId: string; ids: readonly string[]; alsoDisabled: boolean },
 ): Promise<boolean> {
   const rows = await query`
+    with place as (
+      select id from pools
+      where id = ${poolId} and deleted_at is null and (${alsoDisabled} or disabled_at is null) for key share
+    )
     insert into task_outputs (id, task_id, epoch, pool_id)
-    select reserved.id, tasks.id, tasks.epoch, ${poolId}
-    from tasks, unnest(${ids}::uuid[]) as reserved (id)
+    select reserved.id, tasks.id, tasks.epoch, place.id
+    from place, tasks, unnest(${ids}::uuid[]) as reserved (id)
     where tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch} and tasks.lease_expires_at is not null`
   return rows.count === ids.length
 }

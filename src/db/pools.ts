@@ -35,6 +35,14 @@ export async function listPools(query: Query): Promise<PoolRow[]> {
   return query<PoolRow[]>`select ${columns(query)} from pools where deleted_at is null order by created_at, id`
 }
 
+/** Of these permissions those that a pool asks for. A permission is never called `*`. */
+export async function findAskedPermissions(query: Query, permissions: readonly string[]): Promise<string[]> {
+  const rows = await query<{ permission: string }[]>`
+    select distinct policy->>'permission' as permission from pools
+    where deleted_at is null and policy->>'permission' = any(${permissions}::text[])`
+  return rows.map((row) => row.permission)
+}
+
 /** Has nobody else add or move a pool before the transaction ends. */
 export async function lockPools(query: Query): Promise<void> {
   await query`select pg_advisory_xact_lock(hashtextextended('where pools lie', 0))`

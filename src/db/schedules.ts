@@ -17,6 +17,8 @@ export type ScheduleFields = {
   overlap: 'allow' | 'skip'
   type: string
   template: StoredTemplate
+  /** Of whoever wrote the template, as tasks keep them. */
+  permissions: string[] | null
   nextRunAt: Date | null
 }
 
@@ -36,7 +38,7 @@ export type ScheduleRow = ScheduleFields & {
 
 const columns = (query: Query) => query`
   id, account_id, name, cron, time_zone, interval_seconds, anchor_at, starts_at, ends_at, enabled, missed, overlap, type,
-  template, next_run_at, last_run_at, last_task_id, last_error_code, last_error_message, last_error_at, last_skip_reason,
+  template, permissions, next_run_at, last_run_at, last_task_id, last_error_code, last_error_message, last_error_at, last_skip_reason,
   last_skip_tick, created_at, updated_at`
 
 /** The ledger's time at this statement. */
@@ -60,10 +62,10 @@ export async function insertSchedule(
 ): Promise<void> {
   await query`
     insert into schedules (id, account_id, name, cron, time_zone, interval_seconds, anchor_at, starts_at, ends_at, enabled,
-      missed, overlap, type, template, next_run_at)
+      missed, overlap, type, template, permissions, next_run_at)
     values (${id}, ${accountId}, ${fields.name}, ${fields.cron}, ${fields.timeZone}, ${fields.intervalSeconds},
       ${fields.anchorAt}, ${fields.startsAt}, ${fields.endsAt}, ${fields.enabled}, ${fields.missed}, ${fields.overlap},
-      ${fields.type}, ${jsonb(query, fields.template)}, ${fields.nextRunAt})`
+      ${fields.type}, ${jsonb(query, fields.template)}, ${fields.permissions}, ${fields.nextRunAt})`
 }
 
 /** Changes a schedule. What its last tick came to is forgotten where it was an error: it may be mended now. */
@@ -72,7 +74,8 @@ export async function updateSchedule(query: Query, id: string, fields: ScheduleF
     update schedules set name = ${fields.name}, cron = ${fields.cron}, time_zone = ${fields.timeZone},
       interval_seconds = ${fields.intervalSeconds}, anchor_at = ${fields.anchorAt}, starts_at = ${fields.startsAt},
       ends_at = ${fields.endsAt}, enabled = ${fields.enabled}, missed = ${fields.missed}, overlap = ${fields.overlap},
-      type = ${fields.type}, template = ${jsonb(query, fields.template)}, next_run_at = ${fields.nextRunAt},
+      type = ${fields.type}, template = ${jsonb(query, fields.template)}, permissions = ${fields.permissions},
+      next_run_at = ${fields.nextRunAt},
       last_error_code = null, last_error_message = null, last_error_at = null, updated_at = now()
     where id = ${id}`
 }

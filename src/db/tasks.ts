@@ -11,6 +11,7 @@ export type NewTask = {
   status: 'Pending' | 'InProgress'
   parameters: Record<string, unknown>
   hasSecrets?: boolean
+  permissions?: readonly string[] | null
   priority: number
   estimatedDurationSeconds?: number | null
   /** The deadline: what has not ended by then expires. */
@@ -44,6 +45,7 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
     status: task.status,
     parameters: task.parameters,
     has_secrets: task.hasSecrets ?? false,
+    permissions: task.permissions ?? null,
     priority: task.priority,
     estimated_duration_seconds: task.estimatedDurationSeconds ?? null,
     expired_at: task.expiredAt?.toISOString() ?? null,
@@ -56,12 +58,13 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
   const members = waiting.map(({ accountId, priority }) => ({ accountId, band: bandOf(priority) }))
   const writing = query<TaskRow[]>`
     with created as (
-      insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, priority,
+      insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, permissions, priority,
         estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, last_seq, queue_key)
-      select id, account_id, type, name, description, status, status, parameters, has_secrets, priority, estimated_duration_seconds,
-        expired_at, runnable, waits_for, schedule_id, scheduled_for, 1, ${queueKey(query, query`priority`)}
+      select id, account_id, type, name, description, status, status, parameters, has_secrets,
+        case when permissions is not null then array(select jsonb_array_elements_text(permissions)) end, priority,
+        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, 1, ${queueKey(query, query`priority`)}
       from jsonb_to_recordset(${jsonb(query, rows)}) as task (id uuid, account_id uuid, type text, name text,
-        description text, status text, parameters jsonb, has_secrets boolean, priority smallint, estimated_duration_seconds bigint,
+        description text, status text, parameters jsonb, has_secrets boolean, permissions jsonb, priority smallint, estimated_duration_seconds bigint,
         expired_at timestamptz, runnable boolean, waits_for int, schedule_id uuid, scheduled_for timestamptz)
       returning *
     ), told as (

@@ -47,7 +47,16 @@ export type BulkCheckpoint = { at: string | null; until: string; report: BulkRep
 
 type Context = Pick<
   JobContext<BulkCheckpoint>,
-  'taskId' | 'accountId' | 'epoch' | 'signal' | 'progress' | 'checkpoint' | 'saveCheckpoint' | 'underClaim' | 'sql'
+  | 'taskId'
+  | 'accountId'
+  | 'permissions'
+  | 'epoch'
+  | 'signal'
+  | 'progress'
+  | 'checkpoint'
+  | 'saveCheckpoint'
+  | 'underClaim'
+  | 'sql'
 >
 
 const pageFiles = 256

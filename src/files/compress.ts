@@ -16,16 +16,22 @@ import type { FileRow } from '../db/files.ts'
 import type { FinishedOutput } from '../db/outputs.ts'
 import type { JobContext } from '../tasks/define-job.ts'
 import { contentTypeOf } from './content-type.ts'
-import { type OutputDeps, TaskOutputs } from './outputs.ts'
+import { type OutputDeps, type OutputRun, TaskOutputs } from './outputs.ts'
 import { readSource } from './sources.ts'
 import { type OutputPart, writeParts } from './write-parts.ts'
 
 export type CompressDeps = OutputDeps & { archiveTools: ArchiveTools }
-export type Compression = { format: ArchiveFormat; level: number; files: readonly FileRow[]; poolId: string }
+export type Compression = {
+  format: ArchiveFormat
+  level: number
+  files: readonly FileRow[]
+  poolId: string
+  contentType: string
+}
 
 const archiveNote = z.object({ state: archiveState })
 
-type Context = Pick<JobContext, 'taskId' | 'epoch' | 'signal' | 'progress'>
+type Context = OutputRun & Pick<JobContext, 'progress'>
 
 export type Compressed = { outputs: TaskOutputs; slot: string; output: FinishedOutput }
 
@@ -36,7 +42,7 @@ export type Compressed = { outputs: TaskOutputs; slot: string; output: FinishedO
  */
 export async function compressFiles(
   deps: CompressDeps,
-  { files, poolId, ...how }: Compression,
+  { files, poolId, contentType, ...how }: Compression,
   context: Context,
 ): Promise<Compressed> {
   const { signal, progress } = context
@@ -45,8 +51,9 @@ export async function compressFiles(
   const outputs = await TaskOutputs.open(deps, context)
   const finished = outputs.finished(slot)
   if (finished) return { outputs, slot, output: finished }
-  const resumed = await outputs.resume({ slot, poolId }, archiveNote)
-  const output = resumed?.output ?? (await outputs.begin({ slot, poolId }))
+  const target = { slot, poolId, contentType }
+  const resumed = await outputs.resume(target, archiveNote)
+  const output = resumed?.output ?? (await outputs.begin(target))
   const totalBytes = Math.max(1, planBytes(plan))
   const onPart = (doneBytes: number): void => progress((100 * doneBytes) / totalBytes)
   const parts = partsOf(archiveParts(plan, deps.archiveTools, resumed?.note.state), onPart)

@@ -10,8 +10,8 @@ import type { FileRow } from '../db/files.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import { type JobContext, Permanent } from '../tasks/define-job.ts'
-import { type MadeFiles, madeWhole, makeOfEach } from './make-each.ts'
-import type { OutputDeps } from './outputs.ts'
+import { type MadeFiles, madeWhole, makeOfEach, type Product } from './make-each.ts'
+import type { OutputDeps, OutputRun } from './outputs.ts'
 import { withScratch } from './scratch.ts'
 import { readSource } from './sources.ts'
 
@@ -36,9 +36,14 @@ export async function openConversion(
   return { tools, scratchParent: place.scratchParent, limits: conversion }
 }
 
-export type ConvertPlan = { files: readonly FileRow[]; format: Format; options: ConversionOptions }
+export type ConvertPlan = {
+  files: readonly FileRow[]
+  format: Format
+  options: ConversionOptions
+  product: (file: FileRow) => Product
+}
 
-type Context = Pick<JobContext, 'taskId' | 'epoch' | 'signal' | 'progress'>
+type Context = OutputRun & Pick<JobContext, 'progress'>
 
 const source = 'source'
 const pieceBytes = 1024 * 1024
@@ -67,9 +72,9 @@ export async function convertFiles(
         onProgress(1)
         return piecesOf(path)
       }
-      return await makeOfEach(deps, plan.files, context, (file, onRead) => {
-        return madeWhole(() => result(file, progressOf(file, onRead)))
-      })
+      const making = (file: FileRow, onRead: (countBytes: number) => void) =>
+        madeWhole(() => result(file, progressOf(file, onRead)))
+      return await makeOfEach(deps, plan.files, context, { product: plan.product, making })
     } finally {
       await converter.close()
     }

@@ -8,14 +8,14 @@ import type { JobContext } from '../tasks/define-job.ts'
 import { contentTypeOf } from './content-type.ts'
 import { type MadeResults, madeWhole, makeOutput, resultsOf } from './make-each.ts'
 import { keepFinished } from './keep-finished.ts'
-import { type OutputDeps, TaskOutputs } from './outputs.ts'
+import { type OutputDeps, type OutputRun, TaskOutputs } from './outputs.ts'
 import { counted, readSource, requireUnchanged } from './sources.ts'
 
 export type DecompressDeps = OutputDeps & { archiveTools: UnpackTools }
 export type Decompression = { archive: FileRow; poolId: string; bundleId: string | null }
 export type Unpacked = { results: MadeResults; commit: (query: Query) => Promise<void> }
 
-type Context = Pick<JobContext, 'taskId' | 'epoch' | 'signal' | 'progress'>
+type Context = OutputRun & Pick<JobContext, 'progress'>
 
 /** Small entries take hardly anything but time; of large ones two are unpacked at once. */
 const smallBytes = 1024 * 1024
@@ -118,7 +118,8 @@ class Unpack {
   }
 
   async #write(index: number, bytes: AsyncIterable<Buffer>): Promise<void> {
-    const plan = { slot: this.slotOf(index), poolId: this.#poolId }
+    const contentType = contentTypeOf(this.paths[index] ?? '')
+    const plan = { slot: this.slotOf(index), poolId: this.#poolId, contentType }
     await makeOutput(
       this.#outputs,
       plan,

@@ -4,7 +4,7 @@ import type { Query } from '../db/connect.ts'
 import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
 import { keepFinished } from './keep-finished.ts'
-import { type OutputDeps, type OutputPlan, TaskOutputs } from './outputs.ts'
+import { type OutputDeps, type OutputPlan, type OutputRun, TaskOutputs } from './outputs.ts'
 import { requireUnchanged } from './sources.ts'
 import { type OutputPart, wholeParts, writeParts } from './write-parts.ts'
 
@@ -16,14 +16,23 @@ export type MadeResults = { resultFileIds: string[]; resultFilesCount: number }
 
 export type MadeFiles = {
   results: MadeResults
-  /** Makes the files, named as told, beside those they were made of; in the transaction that ends the task. */
-  commit: (query: Query, name: (file: FileRow) => { name: string; contentType: string }) => Promise<void>
+  /** Makes the files, beside those they were made of; in the transaction that ends the task. */
+  commit: (query: Query) => Promise<void>
 }
+
+/** What a file is to be that is made of another one; `isSealed`: an age file of it. */
+export type Product = { name: string; contentType: string; isSealed?: boolean }
 
 /** How one output is made; `Note` is what a later claim needs to go on with it. */
 export type Making<Note> = {
   note: z.ZodType<Note>
   parts: (from: Note | undefined) => AsyncIterable<OutputPart> | Promise<AsyncIterable<OutputPart>>
+}
+
+/** What is made of each file, and how; `onRead` is to be told of what was read of it. */
+export type MakingEach<Note> = {
+  product: (file: FileRow) => Product
+  making: (file: FileRow, onRead: (countBytes: number) => void) => Making<Note>
 }
 
 /**
@@ -35,8 +44,8 @@ export type Making<Note> = {
 export async function makeOfEach<Note>(
   deps: OutputDeps,
   files: readonly FileRow[],
-  context: Pick<JobContext, 'taskId' | 'epoch' | 'signal' | 'progress'>,
-  making: (file: FileRow, onRead: (countBytes: number) => void) => Making<Note>,
+  context: OutputRun & Pick<JobContext, 'progress'>,
+  { product, making }: MakingEach<Note>,
 ): Promise<MadeFiles> {
   const outputs = await TaskOutputs.open(deps, context)
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0)
@@ -49,21 +58,27 @@ export async function makeOfEach<Note>(
     for (const file of files) {
       context.signal.throwIfAborted()
       if (outputs.finished(slotOf(file))) onRead(file.sizeBytes)
-      else await makeOutput(outputs, { slot: slotOf(file), poolId: file.poolId }, making(file, onRead), context)
+      else await makeOutput(outputs, planOf(file, product(file)), making(file, onRead), context)
     }
   })
   const made = files.map((file) => ({ file, fileId: randomUUID() }))
   return {
     results: resultsOf(made),
-    commit: async (query, name) => {
+    commit: async (query) => {
       await requireUnchanged(query, files)
       const wanted = made.map(({ file, fileId }) => {
         const { bundleId, expiredAt } = file
-        return { slot: slotOf(file), fileId, ...name(file), bundleId, expiredAt }
+        const { name, contentType } = product(file)
+        return { slot: slotOf(file), fileId, name, contentType, bundleId, expiredAt }
       })
       await outputs.commit(query, wanted)
     },
   }
+}
+
+function planOf(file: FileRow, { contentType, isSealed = false }: Product): OutputPlan {
+  const plan = { slot: slotOf(file), poolId: file.poolId, contentType }
+  return isSealed ? { ...plan, encrypts: { contentType: file.contentType, sizeBytes: file.sizeBytes } } : plan
 }
 
 /** Of a file that has other bytes now nothing is taken up. */

@@ -3,7 +3,7 @@ import { listFilesOf, listPoolObjects, type PoolFilter } from '../db/pool-files.
 import { type JobContext, Permanent } from '../tasks/define-job.ts'
 import { keepFinished } from './keep-finished.ts'
 import { type OutputDeps, TaskOutputs } from './outputs.ts'
-import { copySource } from './sources.ts'
+import { copyPlan, copySource } from './sources.ts'
 import { createThrottle } from './throttle.ts'
 
 export type Migrated = {
@@ -34,7 +34,16 @@ export type MigrationPlan = {
 
 type Context = Pick<
   JobContext<MigrationCheckpoint>,
-  'taskId' | 'epoch' | 'signal' | 'progress' | 'checkpoint' | 'saveCheckpoint' | 'underClaim' | 'sql'
+  | 'taskId'
+  | 'accountId'
+  | 'permissions'
+  | 'epoch'
+  | 'signal'
+  | 'progress'
+  | 'checkpoint'
+  | 'saveCheckpoint'
+  | 'underClaim'
+  | 'sql'
 >
 
 const pageObjects = 256
@@ -126,7 +135,7 @@ class PoolMigration {
 
   async #copyBytes(file: FileRow): Promise<void> {
     const { signal } = this.#context
-    const plan = { slot: file.objectId, poolId: this.#plan.targetPoolId }
+    const plan = copyPlan(file, this.#plan.targetPoolId)
     await copySource(this.#deps, this.#outputs, { plan, file }, { signal, throttle: this.#throttle })
   }
 

@@ -3,7 +3,7 @@ import type { FileRow } from '../db/files.ts'
 import type { JobContext } from '../tasks/define-job.ts'
 import { keepFinished } from './keep-finished.ts'
 import type { OutputDeps, TaskOutputs } from './outputs.ts'
-import { copySource } from './sources.ts'
+import { copyPlan, copySource } from './sources.ts'
 
 export type PoolMove = { files: readonly FileRow[]; targetPoolId: string }
 
@@ -21,9 +21,12 @@ export async function copyForMove(
   { signal, onBytes }: Pick<JobContext, 'signal'> & { onBytes: (countBytes: number) => void },
 ): Promise<void> {
   await keepFinished(outputs, async () => {
+    for (const file of move.files) {
+      if (file.poolId !== move.targetPoolId) await outputs.requireClaim(move.targetPoolId, file)
+    }
     for (const file of objectsToCopy(move)) {
       signal.throwIfAborted()
-      const plan = { slot: file.objectId, poolId: move.targetPoolId }
+      const plan = copyPlan(file, move.targetPoolId)
       if (outputs.finished(file.objectId)) onBytes(file.sizeBytes)
       else await copySource(deps, outputs, { plan, file }, { signal, onBytes })
     }

@@ -1,5 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import type { FinishedOutput } from '../db/outputs.ts'
+import type { OutputJudge } from './output-gate.ts'
 import { Permanent } from '../tasks/define-job.ts'
 import type { ObjectCheckpoint, ObjectName, ObjectWriter, Storage } from '../storage/contract.ts'
 
@@ -9,6 +10,8 @@ export type Made = Pick<FinishedOutput, 'key' | 'sizeBytes' | 'sha256'>
 export type OutputTarget = {
   storage: Storage
   name: ObjectName
+  /** Has a say in what is written; undefined where that was asked before. */
+  judge: OutputJudge | undefined
   onSaved: (checkpoint: ObjectCheckpoint, note: unknown) => Promise<void>
   onFinished: (made: Made) => Promise<FinishedOutput>
 }
@@ -27,7 +30,10 @@ export async function resumeOutput(
   signal: AbortSignal,
 ): Promise<OutputWriter | undefined> {
   const sum = newSum()
-  const onPiece = (piece: Buffer): void => add(sum, piece)
+  const onPiece = (piece: Buffer): void => {
+    add(sum, piece)
+    target.judge?.remember(piece)
+  }
   const object = await target.storage.continueObject(target.name, checkpoint, { onPiece, signal })
   return object && new OutputWriter(target, object, { sum, isSaved: true })
 }
@@ -55,8 +61,10 @@ export class OutputWriter {
     return this.#sum.sizeBytes
   }
 
-  /** Appends. Resolves when the piece may be used for something else. */
+  /** Appends. Resolves when the piece may be used for something else. Throws Permanent when the pool takes no such thing. */
   async write(piece: Buffer): Promise<void> {
+    const { judge } = this.#target
+    if (judge) await judge.take(piece, this.#sum.sizeBytes + piece.length)
     const writing = this.#object.write(piece)
     add(this.#sum, piece)
     await writing
@@ -70,13 +78,14 @@ export class OutputWriter {
 
   /**
    * Makes the output durable. It becomes a file when it is committed. With `expected`, throws Permanent SOURCE_DAMAGED
-   * when the bytes have another SHA-256, and publishes nothing.
+   * when the bytes have another SHA-256, and what the pool has against them, and publishes nothing.
    */
   async finish(expected?: Buffer): Promise<FinishedOutput> {
     const sha256 = this.#sum.sha256.digest()
     if (expected && !sha256.equals(expected)) {
       throw new Permanent('SOURCE_DAMAGED', 'A stored file does not have the SHA-256 that was recorded for it.')
     }
+    await this.#target.judge?.finish()
     const { key } = await this.#object.publish()
     return this.#target.onFinished({ key, sizeBytes: this.#sum.sizeBytes, sha256 })
   }

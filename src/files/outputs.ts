@@ -10,21 +10,24 @@ import {
   type ObjectSwitch,
   type OutputCheckpoint,
   type OutputFile,
-  reserveOutputs,
   saveOutput,
   switchObjects,
 } from '../db/outputs.ts'
 import { changeUsage } from '../db/usage.ts'
-import type { ObjectName, ObjectSource } from '../storage/contract.ts'
+import type { ObjectSource } from '../storage/contract.ts'
 import { type JobContext, StopReason } from '../tasks/define-job.ts'
+import { readHead } from './head.ts'
+import { type OutputContent, OutputGate } from './output-gate.ts'
+import { OutputNames } from './output-names.ts'
 import { beginOutput, type OutputTarget, type OutputWriter, resumeOutput } from './output-writer.ts'
+import { taskUser } from './pool-policy.ts'
 import type { Pools } from './pools.ts'
 import { takeFromQuota } from './quota.ts'
 
 export type OutputDeps = { sql: Sql; pools: Pools }
-export type OutputPlan = { slot: string; poolId: string }
+export type OutputPlan = OutputContent & { slot: string; poolId: string }
 export type StoredObject = { objectId: string; poolId: string; objectKey: string; sizeBytes: number; sha256: Buffer }
-type Run = Pick<JobContext, 'taskId' | 'epoch' | 'signal'>
+export type OutputRun = Pick<JobContext, 'taskId' | 'accountId' | 'permissions' | 'epoch' | 'signal'>
 type Begun = { id: string; epoch: number; poolId: string }
 /** What an earlier claim wrote of an output. */
 type Saved = Begun & { checkpoint: OutputCheckpoint }
@@ -32,7 +35,6 @@ type Saved = Begun & { checkpoint: OutputCheckpoint }
 /** A crash costs what was finished and not noted; noting each by itself would cost a commit per output. */
 const noteEveryMs = 1000
 const noteEveryCount = 128
-const mostReserved = 256
 
 /**
  * What a run writes into pools: nobody sees it before it is committed in the transaction that ends the task. Finished
@@ -41,22 +43,27 @@ const mostReserved = 256
  */
 export class TaskOutputs {
   readonly #deps: OutputDeps
-  readonly #run: Run
+  readonly #run: OutputRun
+  readonly #gate: OutputGate | undefined
   readonly #finished = new Map<string, FinishedOutput>()
   readonly #saved = new Map<string, Saved>()
-  readonly #free = new Map<string, Promise<string[]>>()
-  #reservedCount = 0
+  readonly #names: OutputNames
   #unnoted: FinishedOutput[] = []
   #notedAtMs = performance.now()
 
-  private constructor(deps: OutputDeps, run: Run) {
+  private constructor(deps: OutputDeps, run: OutputRun, isWelcome: boolean) {
     this.#deps = deps
     this.#run = run
+    this.#gate = isWelcome ? undefined : new OutputGate(deps.sql, taskUser(run))
+    this.#names = new OutputNames(deps.sql, run, this.#gate)
   }
 
-  /** Takes up what earlier claims finished or saved, and removes what else they wrote. */
-  static async open(deps: OutputDeps, run: Run): Promise<TaskOutputs> {
-    const outputs = new TaskOutputs(deps, run)
+  /**
+   * Takes up what earlier claims finished or saved, and removes what else they wrote. `isWelcome`: the pools were asked
+   * before, as for an upload that was begun.
+   */
+  static async open(deps: OutputDeps, run: OutputRun, { isWelcome = false } = {}): Promise<TaskOutputs> {
+    const outputs = new TaskOutputs(deps, run, isWelcome)
     const rows = await listOutputs(deps.sql, run.taskId)
     const useless: Begun[] = []
     for (const row of rows) if (row.key !== null) outputs.#finished.set(row.slot, { ...row })
@@ -99,9 +106,19 @@ export class TaskOutputs {
     return output && { output, note: note.data }
   }
 
+  /** Asks a pool about a file that comes with another one's bytes. Throws as `begin` does. */
+  async requireClaim(poolId: string, content: OutputContent): Promise<void> {
+    await this.#gate?.admit(poolId, content)
+  }
+
   /** Makes an output by copying an object inside or between stores; undefined when it has to be read and written. */
   async clone(plan: OutputPlan, from: StoredObject, source: ObjectSource): Promise<FinishedOutput | undefined> {
-    const { storage, name, onFinished } = await this.#target(plan)
+    const { storage, name, judge, onFinished } = await this.#target(plan)
+    if (judge?.asksForBytes) {
+      const head = await readHead(await this.#deps.pools.open(from.poolId), from)
+      if (!head) return undefined
+      await judge.judge(head)
+    }
     const copied = await storage.copyObject(name, source, this.#run.signal)
     return copied && onFinished({ key: copied.key, sizeBytes: from.sizeBytes, sha256: from.sha256 })
   }
@@ -167,8 +184,9 @@ export class TaskOutputs {
 
   /** `former`: what it goes on from, which is of no use any more once it has saved more itself. */
   async #target(plan: OutputPlan, former?: Saved): Promise<OutputTarget> {
+    const judge = await this.#gate?.admit(plan.poolId, plan)
     const storage = await this.#deps.pools.open(plan.poolId)
-    const name = await this.#reserve(plan.poolId)
+    const name = await this.#names.next(plan.poolId)
     let [isSaved, replaced] = [former !== undefined, former]
     const discardFormer = async (): Promise<void> => {
       const useless = replaced
@@ -179,6 +197,7 @@ export class TaskOutputs {
     return {
       storage,
       name,
+      judge,
       onSaved: async ({ sizeBytes, state }, note) => {
         const { taskId, epoch } = this.#run
         const checkpoint = { slot: plan.slot, sizeBytes, state, note }
@@ -187,7 +206,8 @@ export class TaskOutputs {
         await discardFormer()
       },
       onFinished: async (made) => {
-        const output = await this.#add({ id: name.id, ...plan, ...made }, isSaved)
+        const { slot, poolId } = plan
+        const output = await this.#add({ id: name.id, slot, poolId, ...made }, isSaved)
         await discardFormer()
         return output
       },
@@ -201,31 +221,6 @@ export class TaskOutputs {
     const isDue = this.#unnoted.length >= noteEveryCount || performance.now() - this.#notedAtMs >= noteEveryMs
     if (isDue || isUrgent) await this.flush()
     return output
-  }
-
-  async #reserve(poolId: string): Promise<ObjectName> {
-    for (;;) {
-      const free = this.#free.get(poolId) ?? this.#reserveMore(poolId)
-      const id = (await free).pop()
-      if (id !== undefined) return { id, epoch: this.#run.epoch }
-      // Somebody else took the last one; whoever comes first asks for more.
-      if (this.#free.get(poolId) === free) this.#free.delete(poolId)
-    }
-  }
-
-  #reserveMore(poolId: string): Promise<string[]> {
-    // A job with one output reserves one; one with thousands asks seldom.
-    const count = Math.min(mostReserved, Math.max(1, this.#reservedCount))
-    this.#reservedCount += count
-    const ids = Array.from({ length: count }, () => randomUUID())
-    const { taskId, epoch } = this.#run
-    const reserving = reserveOutputs(this.#deps.sql, { taskId, epoch }, { poolId, ids }).then((isKept) => {
-      if (!isKept) throw new StopReason('lost')
-      return ids
-    })
-    this.#free.set(poolId, reserving)
-    reserving.catch(() => this.#free.delete(poolId))
-    return reserving
   }
 
   async #discard(rows: readonly Begun[]): Promise<void> {

@@ -2,11 +2,17 @@ import { poolPolicy, type PoolPolicy } from '../contract/pool.ts'
 import { findPool, type PoolRow } from '../db/pools.ts'
 import type { Query } from '../db/connect.ts'
 import { AppError } from '../errors.ts'
+import { everyPermission } from '../tasks/permissions.ts'
 import { ageType, areBytesAccepted, isAge, isClaimAccepted } from './accept-bytes.ts'
 import { unknownType } from './content-type.ts'
 
 /** Who brings something into a pool. */
 export type PoolUser = { accountId: string; permissions: readonly string[]; isAdmin: boolean }
+
+/** Whoever created a task, as pools look at him while it runs. */
+export function taskUser({ accountId, permissions }: { accountId: string; permissions: readonly string[] }): PoolUser {
+  return { accountId, permissions, isAdmin: permissions.includes(everyPermission) }
+}
 
 /** What is to become a file. Of what is encrypted on its way in: as it is before that. */
 export type NewContent = { contentType: string; sizeBytes: number | undefined; isEncrypted: boolean }
@@ -66,7 +72,7 @@ export function requireContent(policy: PoolPolicy, { contentType, sizeBytes, isE
 }
 
 /** Throws FILE_TOO_LARGE. */
-function requireSize({ maxFileSize }: PoolPolicy, sizeBytes: number): void {
+export function requireSize({ maxFileSize }: PoolPolicy, sizeBytes: number): void {
   if (maxFileSize === undefined || sizeBytes <= maxFileSize) return
   throw new AppError('FILE_TOO_LARGE', `The pool takes files of at most ${maxFileSize} bytes.`, {
     details: { field: 'fileSize', fileSize: sizeBytes, maxFileSize },

@@ -78,6 +78,11 @@ const checkedAtOnce = 1000
 /** Where a copy is to be gone on from is its size, which its pool knows. */
 const copyNote = z.object({})
 
+/** A copy of a file's bytes in another pool. */
+export function copyPlan({ objectId, contentType, sizeBytes }: FileRow, poolId: string): OutputPlan {
+  return { slot: objectId, poolId, contentType, sizeBytes }
+}
+
 type CopyOptions = Pick<JobContext, 'signal'> & {
   /** Is told of bytes of the copy that are there, whoever made them. */
   onBytes?: (countBytes: number) => void

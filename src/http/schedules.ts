@@ -6,6 +6,7 @@ import { changeSchedule, createSchedule, removeSchedule, runSchedule, type Sched
 import { presentTask } from '../tasks/show.ts'
 import { getSchedule, presentSchedule, scheduleNotFound } from '../tasks/show-schedule.ts'
 import type { SignedIn } from './caller.ts'
+import { taskCreatorOf } from './tasks.ts'
 import { keyedRequest } from './idempotency-key.ts'
 import { parseQuery, pathUuid, readBody } from './validate.ts'
 
@@ -17,7 +18,7 @@ export function scheduleRoutes(deps: ScheduleDeps, signedIn: SignedIn): Router {
     signedIn(async (request, response, caller) => {
       const body = await readBody(createScheduleRequest, request, response)
       const keyed = keyedRequest(request, caller)
-      const schedule = await createSchedule(deps, { accountId: caller.account, request: body, keyed })
+      const schedule = await createSchedule(deps, { creator: taskCreatorOf(caller), request: body, keyed })
       response.status(201).location(`${request.baseUrl}/${schedule.id}`).json(presentSchedule(schedule))
     }),
   )
@@ -39,7 +40,9 @@ export function scheduleRoutes(deps: ScheduleDeps, signedIn: SignedIn): Router {
     '/:scheduleId',
     signedIn(async (request, response, caller) => {
       const changes = await readBody(changeScheduleRequest, request, response)
-      response.json(presentSchedule(await changeSchedule(deps, wantedOf(request, caller), changes)))
+      response.json(
+        presentSchedule(await changeSchedule(deps, wantedOf(request, caller), changes, taskCreatorOf(caller))),
+      )
     }),
   )
   router.delete(

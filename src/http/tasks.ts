@@ -14,6 +14,7 @@ import { AppError } from '../errors.ts'
 import { cancel, type ControlDeps, pause, remove, reprioritise, resume, retry } from '../tasks/control.ts'
 import { findOffers } from '../tasks/offers.ts'
 import { getTask, listEvents, presentTask, taskNotFound, taskStats } from '../tasks/show.ts'
+import type { TaskCreator } from '../tasks/permissions.ts'
 import { retryAll } from '../tasks/retry-all.ts'
 import { type SubmitDeps, submitTasks } from '../tasks/submit.ts'
 import { noteMade } from './audit-trail.ts'
@@ -42,8 +43,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
     signedIn(async (request, response, caller) => {
       const body = await readBody(createTaskRequest, request, response, '8mb')
       const [task] = await submitTasks(deps, {
-        accountId: caller.account,
-        isAdmin: caller.admin,
+        ...taskCreatorOf(caller),
         requests: [body],
         keyed: keyedRequest(request, caller),
         path: () => '',
@@ -58,8 +58,7 @@ function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): voi
     signedIn(async (request, response, caller) => {
       const body = await readBody(createBatchRequest, request, response, '8mb')
       const tasks = await submitTasks(deps, {
-        accountId: caller.account,
-        isAdmin: caller.admin,
+        ...taskCreatorOf(caller),
         requests: body.tasks,
         keyed: keyedRequest(request, caller),
         path: (index) => `tasks.${index}.`,
@@ -155,6 +154,11 @@ function control(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void
       response.status(204).end()
     }),
   )
+}
+
+/** Whoever calls, as tasks keep him. */
+export function taskCreatorOf({ account: accountId, admin: isAdmin, permissions }: Identity): TaskCreator {
+  return { accountId, isAdmin, permissions }
 }
 
 function wantedOf(request: Request, caller: Identity): WantedTask {

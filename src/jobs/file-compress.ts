@@ -48,10 +48,12 @@ export function fileCompress(deps: CompressDeps): Job {
       const bundleId = given.targetBundleId === undefined ? commonBundle(files) : given.targetBundleId
       if (bundleId !== null) await requireBundle(sql, { id: bundleId, accountId })
       const poolId = given.targetPoolId ?? files[0]?.poolId ?? deps.pools.defaultId
-      const { outputs, slot, output } = await compressFiles(deps, { format, level, files, poolId }, context)
       const name = nameOf(given.outputFileName ?? 'archive', format)
+      const contentType = contentTypeOf(name)
+      const compression = { format, level, files, poolId, contentType }
+      const { outputs, slot, output } = await compressFiles(deps, compression, context)
       const fileId = randomUUID()
-      const file = { slot, fileId, name, contentType: contentTypeOf(name), bundleId, expiredAt: null }
+      const file = { slot, fileId, name, contentType, bundleId, expiredAt: null }
       return {
         kind: 'completed',
         results: { resultFileId: fileId, filesProcessed: files.length, ...sizes(files, output.sizeBytes) },

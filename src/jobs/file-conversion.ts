@@ -47,11 +47,13 @@ export function fileConversion(deps: OutputDeps & { conversion: ConversionPlace 
     run: async ({ format, ...given }, context) => {
       const { accountId } = context
       const files = await findSources(context.sql, { accountId, fileIds: given.fileIds })
-      const made = await convertFiles(deps, { files, format, options: given.options }, context)
+      const product = (file: FileRow) => nameOfResult(file, format)
+      const plan = { files, format, options: given.options, product }
+      const made = await convertFiles(deps, plan, context)
       return {
         kind: 'completed',
         results: { filesProcessed: files.length, ...made.results },
-        commit: (query) => made.commit(query, (file) => nameOfResult(file, format)),
+        commit: made.commit,
       }
     },
   })

@@ -29,14 +29,15 @@ export function fileDecrypt(deps: DecryptDeps): Job {
     run: async ({ removeOriginal, ...given }, context) => {
       const { accountId } = context
       const files = await findSources(context.sql, { accountId, fileIds: given.fileIds })
-      const made = await makeOfEach(deps, files, context, (file, onRead) => {
-        return decryptSource(deps, { keys: given, file, onRead }, context)
+      const made = await makeOfEach(deps, files, context, {
+        product: ({ name }) => nameOfPlaintext(name),
+        making: (file, onRead) => decryptSource(deps, { keys: given, file, onRead }, context),
       })
       return {
         kind: 'completed',
         results: { filesProcessed: files.length, ...made.results },
         commit: async (query) => {
-          await made.commit(query, (file) => nameOfPlaintext(file.name))
+          await made.commit(query)
           if (removeOriginal) await removeFiles(query, { accountId, fileIds: given.fileIds })
         },
       }

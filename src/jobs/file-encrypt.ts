@@ -32,14 +32,15 @@ export function fileEncrypt(deps: EncryptDeps): Job {
     run: async ({ removeOriginal, ...given }, context) => {
       const { accountId } = context
       const files = await findSources(context.sql, { accountId, fileIds: given.fileIds })
-      const made = await makeOfEach(deps, files, context, (file, onRead) => {
-        return encryptSource(deps, { keys: given, file, onRead }, context)
+      const made = await makeOfEach(deps, files, context, {
+        product: ({ name }) => ({ name: `${name}.age`, contentType: unknownType, isSealed: true }),
+        making: (file, onRead) => encryptSource(deps, { keys: given, file, onRead }, context),
       })
       return {
         kind: 'completed',
         results: { filesProcessed: files.length, ...made.results },
         commit: async (query) => {
-          await made.commit(query, ({ name }) => ({ name: `${name}.age`, contentType: unknownType }))
+          await made.commit(query)
           if (removeOriginal) await removeFiles(query, { accountId, fileIds: given.fileIds })
         },
       }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { findPool } from '../db/pools.ts'
 import { type PoolFilter, type PoolSum, sumPoolFiles } from '../db/pool-files.ts'
 import { migratePool, type Migrated } from '../files/migrate.ts'
+import { requirePool, taskUser } from '../files/pool-policy.ts'
 import type { OutputDeps } from '../files/outputs.ts'
 import { fileFilter, uuid } from './parameters.ts'
 import { defineJob, type Job, type JobContext, Permanent } from '../tasks/define-job.ts'
@@ -62,12 +63,11 @@ export function storageMigration(deps: OutputDeps): Job {
 }
 
 async function requirePools(
-  { sql }: Pick<JobContext, 'sql'>,
+  { sql, ...whose }: Pick<JobContext, 'sql' | 'accountId' | 'permissions'>,
   { sourcePoolId, targetPoolId }: Migration,
 ): Promise<void> {
-  for (const poolId of [sourcePoolId, targetPoolId]) {
-    if (!(await findPool(sql, poolId))) throw new Permanent('POOL_NOT_FOUND', `There is no pool ${poolId}.`)
-  }
+  if (!(await findPool(sql, sourcePoolId))) throw new Permanent('POOL_NOT_FOUND', `There is no pool ${sourcePoolId}.`)
+  await requirePool(sql, targetPoolId, taskUser(whose), { lock: false })
 }
 
 function dryRun({ filesCount, objectsCount, sizeBytes }: PoolSum) {

@@ -7,6 +7,8 @@ import type { Log } from '../log.ts'
 export type JobContext<Checkpoint = unknown> = {
   taskId: string
   accountId: string
+  /** Those of its creator's token that a pool asks for; `*` for an administrator's. */
+  permissions: readonly string[]
   /** Number of this claim; part of the name of everything that the run writes. */
   epoch: number
   /** Which attempt this is, from 1. */

@@ -20,6 +20,7 @@ import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
 import { newTaskId } from './ids.ts'
+import { keptPermissions, type TaskCreator } from './permissions.ts'
 import { getSchedule, scheduleNotFound } from './show-schedule.ts'
 import { invalid, problemsIn, taskFrom, templateProblems } from './template.ts'
 import { checkTiming, nextRun } from './timing.ts'
@@ -32,7 +33,7 @@ export type ScheduleDeps = {
   scheduleLimits: { perAccount: number }
 }
 
-type Creation = { accountId: string; request: CreateScheduleRequest; keyed: KeyedRequest | undefined }
+type Creation = { creator: TaskCreator; request: CreateScheduleRequest; keyed: KeyedRequest | undefined }
 
 /**
  * Creates a schedule; its first tick lies ahead. A repetition with the same Idempotency-Key answers that of the first
@@ -40,11 +41,13 @@ type Creation = { accountId: string; request: CreateScheduleRequest; keyed: Keye
  */
 export async function createSchedule(deps: ScheduleDeps, creation: Creation): Promise<ScheduleRow> {
   const { sql, registry, scheduleLimits } = deps
-  const { accountId, request, keyed } = creation
+  const { creator, request, keyed } = creation
+  const { accountId } = creator
   const earlier = keyed && (await earlierSchedule(sql, keyed))
   if (earlier) return earlier
   const id = newTaskId()
-  const fields = fieldsOf(request, registry, await ledgerTime(sql))
+  const permissions = await keptPermissions(sql, creator)
+  const fields = { ...fieldsOf(request, registry, await ledgerTime(sql)), permissions }
   const written = await transact(sql, async (query) => {
     if (keyed && !(await keepForRepetition(query, keyed, id))) return false
     if ((await countSchedules(query, accountId)) >= scheduleLimits.perAccount) throw tooMany(scheduleLimits.perAccount)
@@ -63,6 +66,7 @@ export async function changeSchedule(
   { sql, registry }: ScheduleDeps,
   wanted: WantedSchedule,
   changes: ChangeScheduleRequest,
+  creator: TaskCreator,
 ): Promise<ScheduleRow> {
   return transact(sql, async (query) => {
     const current = await lock(query, wanted)
@@ -72,6 +76,7 @@ export async function changeSchedule(
     if (isRetimed) next.anchorAt = next.startsAt ?? now
     refuseWhatIsWrong(next, changes.task === undefined ? undefined : registry, isRetimed, now)
     if (isRetimed) next.nextRunAt = next.enabled ? (nextRun(next, now) ?? null) : null
+    if (changes.task) next.permissions = await keptPermissions(query, creator)
     await updateSchedule(query, current.id, next)
     return lock(query, wanted)
   })
@@ -130,6 +135,7 @@ function fieldsOf(request: CreateScheduleRequest, registry: Registry, now: Date)
     overlap: request.overlap,
     type,
     template,
+    permissions: null,
     nextRunAt: null,
   }
   refuseWhatIsWrong(fields, registry, true, now)
@@ -188,9 +194,9 @@ async function lock(query: Query, wanted: WantedSchedule): Promise<ScheduleRow> 
 }
 
 function makeTask(schedule: ScheduleRow, registry: Registry, now: Date) {
-  const { id: scheduleId, accountId, template, type } = schedule
+  const { id: scheduleId, accountId, permissions, template, type } = schedule
   try {
-    return taskFrom({ ...template, type }, registry, { scheduleId, accountId, scheduledFor: null, now })
+    return taskFrom({ ...template, type }, registry, { scheduleId, accountId, permissions, scheduledFor: null, now })
   } catch (error) {
     const errors = problemsIn(error)
     throw new AppError('SCHEDULE_TEMPLATE_INVALID', 'The schedule’s task does not fit its type any more; change it.', {

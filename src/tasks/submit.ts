@@ -10,6 +10,7 @@ import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
 import { findUnoffered } from './offers.ts'
+import { keptPermissions, type TaskCreator } from './permissions.ts'
 import { type FieldError, newTaskOf, type PlannedTask, planTasks, priorityOf } from './plan.ts'
 import { keepSecrets } from './secrets.ts'
 
@@ -21,9 +22,7 @@ export type SubmitDeps = {
   dispatcher: Pick<Dispatcher, 'admit'>
 }
 
-export type Submission = {
-  accountId: string
-  isAdmin: boolean
+export type Submission = TaskCreator & {
   requests: readonly CreateTaskRequest[]
   /** Given when a repetition of the request is to answer the same tasks. */
   keyed: KeyedRequest | undefined
@@ -44,8 +43,9 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   const planned = planTasks(submission.requests, deps.registry, submission.path)
   if (!submission.isAdmin) refuseWhatNeedsAdmin(planned)
   refuse(await findUnoffered(sql, planned, submission.path))
+  const permissions = await keptPermissions(sql, submission)
   const written = await transact(sql, async (query) => {
-    const tasks = await write(query, accountId, planned, keyed, submission.path)
+    const tasks = await write(query, { accountId, permissions, planned, keyed, path: submission.path })
     if (tasks) for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
     return tasks
   })
@@ -77,13 +77,15 @@ async function earlierTasks(query: Query, keyed: KeyedRequest): Promise<TaskRow[
   return tasks
 }
 
+type Writing = Pick<Submission, 'accountId' | 'keyed' | 'path'> & {
+  permissions: string[] | null
+  planned: readonly PlannedTask[]
+}
+
 /** Writes tasks with what they wait for. Undefined when another request with the key was first. */
 async function write(
   query: Query,
-  accountId: string,
-  planned: readonly PlannedTask[],
-  keyed: KeyedRequest | undefined,
-  path: (index: number) => string,
+  { accountId, permissions, planned, keyed, path }: Writing,
 ): Promise<TaskRow[] | undefined> {
   const ids = planned.map((task) => task.id)
   if (keyed && !(await keepForRepetition(query, keyed, ids))) return undefined
@@ -93,6 +95,7 @@ async function write(
     query,
     planned.map((task) => ({
       ...newTaskOf(task, accountId),
+      permissions,
       waitsFor: task.after.filter((id) => inside.has(id) || open.has(id)).length,
     })),
   )

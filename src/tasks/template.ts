@@ -7,7 +7,13 @@ import { type FieldError, newTaskOf, planTasks } from './plan.ts'
 
 const problems = z.array(z.object({ field: z.string(), message: z.string() }))
 
-type Occasion = { scheduleId: string; accountId: string; scheduledFor: Date | null; now: Date }
+type Occasion = {
+  scheduleId: string
+  accountId: string
+  permissions: string[] | null
+  scheduledFor: Date | null
+  now: Date
+}
 
 /**
  * A task as a schedule's template wants it, not written yet. Throws VALIDATION_FAILED with every field, from `task.` on,
@@ -15,7 +21,7 @@ type Occasion = { scheduleId: string; accountId: string; scheduledFor: Date | nu
  */
 export function taskFrom(template: TaskTemplate, registry: Registry, occasion: Occasion): NewTask {
   const { deadlineSeconds, ...fields } = template
-  const { scheduleId, accountId, scheduledFor, now } = occasion
+  const { scheduleId, accountId, permissions, scheduledFor, now } = occasion
   const expiredAt = deadlineSeconds === undefined ? undefined : new Date(now.getTime() + deadlineSeconds * 1000)
   const planned = planTasks([{ ...fields, after: [], expiredAt }], registry, () => 'task.')
   const [task] = planned
@@ -27,13 +33,19 @@ export function taskFrom(template: TaskTemplate, registry: Registry, occasion: O
   if (task.job.needsAdmin(task.parameters)) {
     throw invalid([{ field: 'task.parameters', message: 'are for administrators, and cannot be scheduled' }])
   }
-  return { ...newTaskOf(task, accountId), scheduleId, scheduledFor }
+  return { ...newTaskOf(task, accountId), permissions, scheduleId, scheduledFor }
 }
 
 /** What is wrong with a template, field by field. */
 export function templateProblems(template: TaskTemplate, registry: Registry): FieldError[] {
   try {
-    taskFrom(template, registry, { scheduleId: '', accountId: '', scheduledFor: null, now: new Date() })
+    taskFrom(template, registry, {
+      scheduleId: '',
+      accountId: '',
+      permissions: null,
+      scheduledFor: null,
+      now: new Date(),
+    })
     return []
   } catch (error) {
     return problemsIn(error)

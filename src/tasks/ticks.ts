@@ -81,7 +81,7 @@ function madeBefore({ outcome: { scheduleId, tick, nextRunAt } }: Settled): Sett
 
 /** Decides about one schedule that is due. Never throws: what is wrong with one must not hold up the others. */
 function settle(schedule: DueSchedule, isBusy: boolean, registry: Registry, log: Log): Settled {
-  const { id: scheduleId, accountId, now } = schedule
+  const { id: scheduleId, accountId, permissions, now } = schedule
   let when = { scheduleId, tick: schedule.nextRunAt, nextRunAt: null as Date | null }
   try {
     when = { scheduleId, tick: latestDue(schedule, when.tick, now), nextRunAt: nextRun(schedule, now) ?? null }
@@ -89,7 +89,7 @@ function settle(schedule: DueSchedule, isBusy: boolean, registry: Registry, log:
     if (isMissed && schedule.missed === 'skip') return { outcome: { kind: 'skipped', reason: 'missed', ...when } }
     if (isBusy) return { outcome: { kind: 'skipped', reason: 'overlap', ...when } }
     const template = { ...schedule.template, type: schedule.type }
-    const task = taskFrom(template, registry, { scheduleId, accountId, scheduledFor: when.tick, now })
+    const task = taskFrom(template, registry, { scheduleId, accountId, permissions, scheduledFor: when.tick, now })
     return { outcome: { kind: 'made', taskId: task.id, ...when }, task }
   } catch (error) {
     const message = whatIsWrong(error)

@@ -70,7 +70,7 @@ async function encryptUpload(
   context: JobContext,
 ): Promise<JobOutcome<FinishedUpload>> {
   const { sql, epoch, signal, log } = context
-  const outputs = await TaskOutputs.open({ sql, pools }, context)
+  const outputs = await TaskOutputs.open({ sql, pools }, context, { isWelcome: true })
   const slot = upload.taskId
   if (!outputs.finished(slot)) {
     const read = (startBytes: number) =>
@@ -80,7 +80,7 @@ async function encryptUpload(
       note: encryptionStart(tools, context),
       parts: (from: EncryptionStart | undefined) => encryptionParts(tools, encryption, from, context),
     }
-    await makeOutput(outputs, { slot, poolId: upload.poolId }, making, context)
+    await makeOutput(outputs, { slot, poolId: upload.poolId, contentType: unknownType }, making, context)
   }
   const fileId = randomUUID()
   const file = {

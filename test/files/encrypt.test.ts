@@ -19,7 +19,7 @@ import { type Ledger, openLedger, silent } from '../support/ledger.ts'
 import { testSealer } from '../support/worker.ts'
 
 const poolId = '550e8400-e29b-41d4-a716-446655440000'
-const plan = { slot: 'a', poolId }
+const plan = { slot: 'a', poolId, contentType: 'application/octet-stream' }
 const mebibyte = 1024 * 1024
 
 describe('an encryption that is paused', () => {
@@ -63,7 +63,8 @@ describe('an encryption that is paused', () => {
       update tasks set epoch = epoch + 1, status = 'InProgress', lease_expires_at = now() + interval '1 hour'
       where id = ${taskId}`
     const stop = new AbortController()
-    const context = { taskId, epoch: Number((await ledger.task(taskId))['epoch']), signal: stop.signal }
+    const epoch = Number((await ledger.task(taskId))['epoch'])
+    const context = { taskId, accountId: '', permissions: [], epoch, signal: stop.signal }
     const deps = { sql: ledger.sql, pools, crypt: onThisThread(), sealer }
     let readBytes = 0
     const onRead = (countBytes: number): void => {

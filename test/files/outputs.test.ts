@@ -52,18 +52,18 @@ describe('the outputs of a task', () => {
       update tasks set epoch = epoch + 1, status = 'InProgress', lease_expires_at = now() + interval '1 hour'
       where id = ${taskId}`
     const { epoch } = await ledger.task(taskId)
-    return TaskOutputs.open(deps(), { taskId, epoch: Number(epoch), signal: never })
+    return TaskOutputs.open(deps(), { taskId, accountId: '', permissions: [], epoch: Number(epoch), signal: never })
   }
 
   async function write(outputs: TaskOutputs, slot: string, bytes: Buffer) {
-    const output = await outputs.begin({ slot, poolId })
+    const output = await outputs.begin({ slot, poolId, contentType: 'text/plain' })
     await output.write(bytes)
     return output.finish()
   }
 
   /** As a worker leaves it that is killed. */
   async function leaveOpen(outputs: TaskOutputs): Promise<void> {
-    const output = await outputs.begin({ slot: 'open', poolId })
+    const output = await outputs.begin({ slot: 'open', poolId, contentType: 'text/plain' })
     onTestFinished(() => output.close())
     await output.write(randomBytes(1000))
   }
@@ -120,7 +120,7 @@ describe('the outputs of a task', () => {
     const early = await claimed()
     await write(early, 'a', randomBytes(10))
     const late = await claimed()
-    await expect(early.begin({ slot: 'b', poolId })).rejects.toMatchObject({ why: 'lost' })
+    await expect(early.begin({ slot: 'b', poolId, contentType: 'text/plain' })).rejects.toMatchObject({ why: 'lost' })
     await expect(early.flush()).rejects.toMatchObject({ why: 'lost' })
     await expect(transact(ledger.sql, (query) => early.commit(query, [file('a')]))).rejects.toMatchObject({
       why: 'lost',

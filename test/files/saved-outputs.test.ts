@@ -39,7 +39,10 @@ describe('outputs that were saved', () => {
       update tasks set epoch = epoch + 1, status = 'InProgress', lease_expires_at = now() + interval '1 hour'
       where id = ${taskId}`
     const { epoch } = await ledger.task(taskId)
-    return TaskOutputs.open({ sql: ledger.sql, pools }, { taskId, epoch: Number(epoch), signal: never })
+    return TaskOutputs.open(
+      { sql: ledger.sql, pools },
+      { taskId, accountId: '', permissions: [], epoch: Number(epoch), signal: never },
+    )
   }
 
   async function onDisk(): Promise<number> {
@@ -48,7 +51,7 @@ describe('outputs that were saved', () => {
   }
 
   const bytes = randomBytes(2_000_000)
-  const plan = { slot: 'a', poolId }
+  const plan = { slot: 'a', poolId, contentType: 'application/octet-stream' }
   const note = z.object({ at: z.number() })
 
   /** As a claim leaves it that is killed after it saved. */

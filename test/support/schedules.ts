@@ -30,6 +30,7 @@ export async function addDueSchedule(
       overlap: 'allow',
       type,
       template: parsed,
+      permissions: null,
       nextRunAt: due,
       ...fields,
     },

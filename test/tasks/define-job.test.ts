@@ -17,6 +17,7 @@ const { sql } = openDatabase('postgres://nowhere.invalid/none', { name: 'none', 
 const context = {
   taskId: 't',
   accountId: 'a',
+  permissions: [],
   epoch: 1,
   attempt: 1,
   progress: () => {},
@@ -40,6 +41,7 @@ describe('a job', () => {
     const failure = {
       taskId: 't',
       accountId: 'a',
+      permissions: [],
       name: 'n',
       type: 'Double',
       parameters: { value: 1 },

@@ -174,7 +174,8 @@ describe('running a delivery', () => {
         { type: 'Test', parameters: { sum: reference('product') } },
       ],
     }).tasks
-    const submission = { isAdmin: false, accountId: randomUUID(), requests, keyed: undefined, path: () => '' }
+    const whose = { isAdmin: false, accountId: randomUUID(), permissions: [] }
+    const submission = { ...whose, requests, keyed: undefined, path: () => '' }
     const tasks = await submitTasks(
       { sql: ledger.sql, signals: worker.signals, registry, dispatcher, sealer: testSealer },
       submission,

@@ -25,6 +25,8 @@ export const schedules = pgTable(
     type: text('type').notNull(),
     /** The fields of its tasks but the type. */
     template: jsonb('template').notNull(),
+    /** As a task's: of whoever wrote the template. */
+    permissions: text('permissions').array(),
     nextRunAt: moment('next_run_at'),
     lastRunAt: moment('last_run_at'),
     lastTaskId: uuid('last_task_id'),

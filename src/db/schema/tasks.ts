@@ -43,6 +43,8 @@ export const tasks = pgTable(
     checkpoint: jsonb('checkpoint'),
     /** Some of its parameters are sealed in task_secrets, or were. */
     hasSecrets: boolean('has_secrets').notNull().default(false),
+    /** Those of its creator's token that a pool asks for; `*` for an administrator's. */
+    permissions: text('permissions').array(),
     results: jsonb('results'),
     errorCode: text('error_code'),
     errorMessage: text('error_message'),
