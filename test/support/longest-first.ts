@@ -2,10 +2,8 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** The files that take longest, so that none of them is begun when the others have ended. */
 const longest: readonly string[] = [
-  'survival/interrupted-jobs',
   'survival/worker-killed',
   'jobs/file-conversion',
-  'jobs/file-compress-stopped',
   'uploads/s3',
   'survival/drain',
   'db/connections',
@@ -13,7 +11,6 @@ const longest: readonly string[] = [
   'jobs/disk-full',
   'jobs/file-encrypt',
   'tasks/engines',
-  'chaos/stop',
   'jobs/source-lost',
   'http/request-limits',
   'archive/write',
@@ -26,7 +23,6 @@ const longest: readonly string[] = [
   'storage/s3',
   'storage/s3-retries',
   'jobs/file-compress',
-  'queue/failover',
   'storage/s3-faults',
   'age/interop',
   'http/admin',
