@@ -3,7 +3,7 @@ import { type AccessConfig, accessConfig, accessMissing, accessSettings } from '
 import { type LimitsConfig, limitsConfig, limitSettings } from './config/limits.ts'
 import { archiveSettings, type ArchivesConfig, archivesConfig } from './config/archives.ts'
 import { type ConversionConfig, conversionConfig, conversionSettings } from './config/conversion.ts'
-import { type NotifyConfig, notifyConfig, notifySettings } from './config/notify.ts'
+import { type NotifyConfig, notifyConfig, notifySettings, vapidMissing } from './config/notify.ts'
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
@@ -52,7 +52,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
   const wrong = parsed.success
     ? uploadContradictions(parsed.data)
     : parsed.error.issues.map((issue) => describe(issue, given))
-  const problems = [...wrong, ...accessMissing(given)]
+  const problems = [...wrong, ...accessMissing(given), ...vapidMissing(given)]
   if (!parsed.success || problems.length > 0) throw new ConfigError(problems)
   const set = parsed.data
   return {

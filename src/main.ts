@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { onThisThread } from './age/threads.ts'
 import { deflateOnThisThread } from './archive/deflater.ts'
 import { findZstd } from './archive/zstd.ts'
@@ -18,9 +19,12 @@ import { openRequestLimits } from './limits/requests.ts'
 import { UnderWay } from './http/under-way.ts'
 import { builtInJobs } from './jobs/index.ts'
 import { type Log, openLog } from './log.ts'
+import { openNotifiers } from './notify/notifiers.ts'
+import { publicKeyOf } from './notify/vapid.ts'
 import { atMost, runMain } from './process.ts'
 import { openEngine } from './queue/engine.ts'
 import { openRealtime } from './realtime/open.ts'
+import { tellPresence, untold } from './realtime/presence.ts'
 import { registerJobs } from './tasks/define-job.ts'
 import { createDispatcher } from './tasks/dispatch.ts'
 import { loadChecksum } from './uploads/checksum.ts'
@@ -37,7 +41,7 @@ runMain(async (env) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('api', config.log)
   const parts = await openParts(config, scope, (name) => env[name])
-  const { sql, signals, engine, dispatcher, progress, requestLimits, audit, database } = parts
+  const { sql, signals, engine, dispatcher, progress, requestLimits, audit, database, presence } = parts
   const authenticate = createVerifier(config.tokens)
   const realtime = await openRealtime({
     ...parts,
@@ -58,6 +62,7 @@ runMain(async (env) => {
     limits: config.uploads,
     scheduleLimits: config.schedules,
     notify: config.notify,
+    vapidPublicKey: config.notify.push.vapid && publicKeyOf(config.notify.push.vapid),
     shutdown: shutdown.signal,
     log: scope('http'),
   })
@@ -78,7 +83,7 @@ runMain(async (env) => {
     )
     await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
     requestLimits.close()
-    await atMost(1000, audit.close())
+    await atMost(1000, Promise.all([audit.close(), presence.close()]))
     await database.close(1)
     log.info('stopped')
   }
@@ -108,5 +113,10 @@ async function openParts(
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
   const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })
   const audit = createAuditTrail({ sql, log: scope('http') })
-  return { database, sql, signals, engine, dispatcher, pools, registry, sealer, progress, requestLimits, audit }
+  const notifiers = await openNotifiers(config.notify)
+  // Nobody asks who is there but to notify those who are not.
+  const isAsked = notifiers.size > 0
+  const presence = isAsked ? tellPresence({ sql, processId: randomUUID(), log: scope('realtime') }) : untold
+  const tellers = { audit, notifiers, presence }
+  return { database, sql, signals, engine, dispatcher, pools, registry, sealer, progress, requestLimits, ...tellers }
 }

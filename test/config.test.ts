@@ -67,6 +67,7 @@ describe('the settings', () => {
       notify: {
         allowedHosts: new Set(),
         webhooks: { perAccount: 20, timeoutMs: 15_000, concurrency: 32, retentionMs: 30 * 24 * 3_600_000 },
+        push: { vapid: undefined, longMs: 60_000, perAccount: 20 },
       },
       conversion: {
         timeoutMs: 3_600_000,

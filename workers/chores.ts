@@ -1,9 +1,13 @@
 import { forgetAuditEntries } from '../src/db/audit.ts'
 import { leaseMs } from '../src/db/claims.ts'
+import { forgetDeadProcesses } from '../src/db/presence.ts'
+import { deleteExpiredSubscriptions } from '../src/db/push.ts'
 import { noteWorker, type WorkerRow } from '../src/db/workers.ts'
 import { sweepScratch } from '../src/files/scratch.ts'
 import { sweepFiles, sweepOrphans, sweepOutputs, sweepShares } from '../src/files/sweep.ts'
 import { checkUsageDaily } from '../src/files/quota.ts'
+import type { Notifiers } from '../src/notify/notifiers.ts'
+import { sendNotices } from '../src/notify/send-notices.ts'
 import { sweepLostDeliveries, sweepOldDeliveries } from '../src/notify/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
@@ -18,14 +22,14 @@ import { type Election, standEveryMs } from './election.ts'
 import type { Chore } from './maintenance.ts'
 import type { BandRates } from './rates.ts'
 
-export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine; scratchParent: string }
+export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine; scratchParent: string; notifiers: Notifiers }
 
 export type ChoreSettings = {
   storage: { orphanGraceMs: number; trashRetentionMs: number }
   uploads: { staleThresholdMs: number; cleanupIntervalMs: number }
   tasks: { retentionMs: number }
   auditRetentionMs: number
-  notify: { webhooks: { retentionMs: number } }
+  notify: { webhooks: { retentionMs: number; timeoutMs: number } }
 }
 
 /**
@@ -38,6 +42,7 @@ export function sweeps(deps: ChoreDeps, settings: ChoreSettings, election: Elect
     ...uploadSweeps(deps, settings.uploads, settings.storage),
     ...fileSweeps(deps, settings.storage),
     ...webhookSweeps(deps, settings.notify.webhooks),
+    ...(deps.notifiers.size > 0 ? pushSweeps(deps, settings.notify.webhooks) : []),
   ]
   return all.map((chore) => ({
     ...chore,
@@ -108,6 +113,15 @@ function webhookSweeps({ sql, engine }: ChoreDeps, { retentionMs }: { retentionM
       run: () => sweepLostDeliveries(sql, engine.webhookDeliveries),
     },
     { name: 'old webhook deliveries', everyMs: 60_000, run: () => sweepOldDeliveries(sql, retentionMs) },
+  ]
+}
+
+function pushSweeps(deps: ChoreDeps, { timeoutMs }: { timeoutMs: number }): Chore[] {
+  const sending = { ...deps, leaseMs: 2 * timeoutMs }
+  return [
+    { name: 'push notices', everyMs: 1000, run: () => sendNotices(sending) },
+    { name: 'expired subscriptions', everyMs: 600_000, run: () => deleteExpiredSubscriptions(deps.sql) },
+    { name: 'dead presence', everyMs: 60_000, run: () => forgetDeadProcesses(deps.sql) },
   ]
 }
 

@@ -16,6 +16,7 @@ import { openPools } from '../src/files/pools.ts'
 import { makeScratchParent } from '../src/files/scratch.ts'
 import { builtInJobs } from '../src/jobs/index.ts'
 import { type Log, openLog } from '../src/log.ts'
+import { openNotifiers } from '../src/notify/notifiers.ts'
 import { atMost, runMain } from '../src/process.ts'
 import { openEngine } from '../src/queue/engine.ts'
 import { offersOf, registerJobs } from '../src/tasks/define-job.ts'
@@ -49,13 +50,11 @@ runMain(async (env, args) => {
   const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
   const readVariable = (name: string): string | undefined => env[name]
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
-  const scratchParent = await makeScratchParent(config.dataDir)
-  const sealer = createSealer(config.secretsKeys)
-  const tools = await openTools(config, { scratchParent, searchPath: env['PATH'] ?? '', log: scope('convert') })
-  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), sealer, ...tools })
+  const tools = await openTools(config, { searchPath: env['PATH'] ?? '', log: scope('convert') })
+  const jobs = builtInJobs({ sql, pools, log: scope('uploads'), ...tools })
   const registry = registerJobs(jobs, await loadTaskModules(config.tasks.modules))
   const shutdown = new AbortController()
-  const verbs = { sql, signals, registry, sealer, dispatcher, pools, engine, scratchParent, log: scope('tasks') }
+  const verbs = { sql, signals, registry, dispatcher, pools, engine, ...tools, log: scope('tasks') }
   const claims = new Claims({ claimSql, signals, workerId, log: scope('tasks') })
   const rates = new BandRates()
   const settler = new Settler({ ...verbs, claimSql, rates, admit: dispatcher.admit })
@@ -69,8 +68,7 @@ runMain(async (env, args) => {
     [...ownChores(verbs, { worker, rates, election }), ...sweeps(verbs, config, election)],
     scope('maintenance'),
   )
-  const isElected = (): boolean => election.isHeld()
-  const notify = await startNotify({ ...verbs, isElected, log: scope('notify') }, config.notify)
+  const notify = await startNotify({ ...verbs, election, log: scope('notify') }, config.notify)
   const following = followPools({ pools, signals, log: scope('storage') })
   const consumers = await Promise.all(
     [...slots].map(([band, count]) => engine.consume(band, count, (job) => runDelivery(run, job))),
@@ -117,17 +115,21 @@ async function openClaimSessions({ databaseDirectUrl }: Config): Promise<Databas
   }
 }
 
-/** What file jobs work with beside pools: threads, and commands where there are any. */
-async function openTools(config: Config, { scratchParent, searchPath, log }: ToolOptions) {
+/** What work is done with beside pools: threads, commands where there are any, and ways to notify people. */
+async function openTools(config: Config, { searchPath, log }: ToolOptions) {
+  const scratchParent = await makeScratchParent(config.dataDir)
   const threads = Math.min(4, availableParallelism())
   const crypt = openCryptThreads(threads)
   const deflater = openDeflateThreads(threads)
   return {
+    scratchParent,
+    sealer: createSealer(config.secretsKeys),
     crypt,
     archiveTools: { deflater, zstd: await findZstd(), ...config.archives },
     conversion: await openConversion(config, { scratchParent, searchPath }, log),
+    notifiers: await openNotifiers(config.notify),
     close: () => Promise.all([crypt.close(), deflater.close()]),
   }
 }
 
-type ToolOptions = { scratchParent: string; searchPath: string; log: Log }
+type ToolOptions = { searchPath: string; log: Log }

@@ -4,8 +4,9 @@ import type { Signals } from '../src/db/signals.ts'
 import type { Log } from '../src/log.ts'
 import { deliver } from '../src/notify/deliver.ts'
 import type { AllowedHosts } from '../src/notify/destination.ts'
-import { followForWebhooks } from '../src/notify/follow.ts'
+import { followEvents } from '../src/notify/follow.ts'
 import { createPost } from '../src/notify/post.ts'
+import type { VapidSettings } from '../src/notify/vapid.ts'
 import type { Engine } from '../src/queue/engine.ts'
 
 export type NotifyDeps = {
@@ -13,11 +14,15 @@ export type NotifyDeps = {
   signals: Pick<Signals, 'on'>
   engine: Engine
   sealer: Sealer | undefined
-  isElected: () => boolean
+  election: { isHeld: () => boolean }
   log: Log
 }
 
-export type NotifySettings = { allowedHosts: AllowedHosts; webhooks: { timeoutMs: number; concurrency: number } }
+export type NotifySettings = {
+  allowedHosts: AllowedHosts
+  webhooks: { timeoutMs: number; concurrency: number }
+  push: { vapid: VapidSettings | undefined; longMs: number }
+}
 
 /** More of an answer is not read. */
 const answerBytes = 64 * 1024
@@ -27,7 +32,7 @@ const spareMs = 3000
 /** Sees to it that accounts are told of their events: follows them while elected, and makes deliveries all the time. */
 export async function startNotify(
   deps: NotifyDeps,
-  { allowedHosts, webhooks }: NotifySettings,
+  { allowedHosts, webhooks, push }: NotifySettings,
 ): Promise<{ close: () => Promise<void> }> {
   const { engine, log } = deps
   const shutdown = new AbortController()
@@ -39,7 +44,11 @@ export async function startNotify(
     leaseMs: timeoutMs + spareMs,
     shutdown: shutdown.signal,
   }
-  const following = followForWebhooks(delivering)
+  const following = followEvents({
+    ...delivering,
+    isElected: () => deps.election.isHeld(),
+    longMs: push.vapid && push.longMs,
+  })
   const consumer =
     concurrency === 0
       ? undefined

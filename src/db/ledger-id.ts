@@ -26,6 +26,7 @@ export async function adoptLedger(sql: Sql): Promise<'adopted' | 'known'> {
     await query`update task_events set xid = '3' where xid >= pg_snapshot_xmax(pg_current_snapshot())`
     await query`update notify_feed set cursor = pg_current_snapshot()::text`
     await query`update webhooks set since = pg_current_snapshot()::text`
+    await query`update push_subscriptions set since = pg_current_snapshot()::text`
     return 'adopted'
   })
 }

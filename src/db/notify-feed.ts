@@ -49,14 +49,14 @@ export function nextStretch(seen: Snapshot, now: Snapshot): Stretch & { isLast: 
 }
 
 /**
- * The events of a stretch, of those accounts only that have something of a kind that is enabled, for they are few beside all: each
+ * The events of a stretch, of those accounts only that want to be told in some way, for they are few beside all: each
  * is looked for by itself in the index of accounts and transactions.
  */
-export function eventsWithin(query: Query, { seen, upto }: Stretch, of: 'webhooks') {
+export function eventsWithin(query: Query, { seen, upto }: Stretch, of: keyof typeof wanting) {
   const ended = seen.running.filter((xid) => sees(upto, xid))
   const columns = query`task_id, seq, account_id, type, data, xid, created_at`
   return query`
-    select event.* from (select distinct account_id from ${query(of)} where enabled) as wanted cross join lateral (
+    select event.* from (${query.unsafe(wanting[of])}) as wanted cross join lateral (
       select ${columns} from task_events
       where account_id = wanted.account_id and xid >= ${String(seen.xmax)}::text::xid8
         and xid < ${String(upto.xmax)}::text::xid8 and xid <> all(${upto.running.map(String)}::text[]::xid8[])
@@ -64,6 +64,11 @@ export function eventsWithin(query: Query, { seen, upto }: Stretch, of: 'webhook
       select ${columns} from task_events
       where account_id = wanted.account_id and xid = any(${ended.map(String)}::text[]::xid8[])
     ) as event`
+}
+
+const wanting = {
+  webhooks: 'select distinct account_id from webhooks where enabled',
+  push_subscriptions: 'select distinct account_id from push_subscriptions',
 }
 
 function toSnapshot(text: string): Snapshot {

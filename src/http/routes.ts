@@ -18,9 +18,16 @@ import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
 import { uploadListRoutes } from './upload-lists.ts'
 import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
+import { type PushRoutesDeps, pushRoutes } from './push.ts'
 import { webhookRoutes } from './webhooks.ts'
 
-export type ApiDeps = UploadRoutesDeps & ReceiveDeps & TaskRoutesDeps & ScheduleDeps & WebhookDeps & AdminRoutesDeps
+export type ApiDeps = UploadRoutesDeps &
+  ReceiveDeps &
+  TaskRoutesDeps &
+  ScheduleDeps &
+  WebhookDeps &
+  PushRoutesDeps &
+  AdminRoutesDeps
 
 /** The wrapper for routes of a resource; what they do goes on record unless something else is to follow them. */
 export type SignedInFor = (resource: Resource, follow?: AuditTrail['follow']) => SignedIn
@@ -36,6 +43,7 @@ export function apiRouters(deps: ApiDeps, signedIn: SignedInFor): [path: string,
     ['/bundles', bundleRoutes(deps, signedIn('files'))],
     ['/tasks', taskRoutes(deps, signedIn('tasks'))],
     ['/schedules', scheduleRoutes(deps, signedIn('tasks'))],
+    ['/push', pushRoutes(deps, signedIn('notifications'))],
     ['/webhooks', webhookRoutes(deps, signedIn('notifications'))],
     ['/admin/audit', auditRoutes(deps, signedIn('admin'))],
     ['/pools', poolRoutes(deps, signedIn('files'))],

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type Sql, transactReplanned } from '../db/connect.ts'
+import { transactReplanned } from '../db/connect.ts'
 import {
   currentSnapshot,
   holdFeed,
@@ -11,6 +11,7 @@ import {
 } from '../db/notify-feed.ts'
 import type { Signals } from '../db/signals.ts'
 import { covers } from '../db/snapshot.ts'
+import { deriveNotices, hasSubscriptions } from '../db/push.ts'
 import { deriveDeliveries, findDueWebhooks } from '../db/webhook-deliveries.ts'
 import { hasWebhooks } from '../db/webhooks.ts'
 import type { Log } from '../log.ts'
@@ -20,6 +21,8 @@ export type FollowDeps = Pick<DeliverDeps, 'sql' | 'deliveries'> & {
   signals: Pick<Signals, 'on'>
   /** Whether it is this process that is to do it. Two at once do no harm. */
   isElected: () => boolean
+  /** An end is told by push when the task has taken so long; undefined: none is. */
+  longMs: number | undefined
   log: Log
 }
 
@@ -32,7 +35,7 @@ const mostShare = 0.1
  * Reads the event log for those who want to be told, by a cursor in the ledger: at once when there are events, and every
  * second. While nobody wants to be told there is one small question a second, whatever happens.
  */
-export function followForWebhooks(deps: FollowDeps): { close: () => Promise<void> } {
+export function followEvents(deps: FollowDeps): { close: () => Promise<void> } {
   const closing = new AbortController()
   let ring = (): void => {}
   let hasRung = false
@@ -76,33 +79,37 @@ export function followForWebhooks(deps: FollowDeps): { close: () => Promise<void
 async function tryRound(deps: FollowDeps): Promise<boolean> {
   try {
     if (!(await isFeedOpen(deps.sql))) return false
-    while (await deriveNext(deps.sql, deps.log)) continue
+    while (await deriveNext(deps)) continue
     await admit(deps, await transactReplanned(deps.sql, findDueWebhooks))
     return true
   } catch (error) {
-    deps.log.warn({ err: error }, 'webhooks could not be seen to; trying again')
+    deps.log.warn({ err: error }, 'those who want to be told could not be seen to; trying again')
     return false
   }
 }
 
-/** Makes deliveries of the next stretch of the event log. Answers whether there is more. */
-export async function deriveNext(sql: Sql, log: Log): Promise<boolean> {
+type DeriveDeps = Pick<FollowDeps, 'sql' | 'longMs' | 'log'>
+
+/** Makes deliveries and notices of the next stretch of the event log. Answers whether there is more. */
+export async function deriveNext({ sql, log, longMs }: DeriveDeps): Promise<boolean> {
   return transactReplanned(sql, async (query) => {
     const seen = await holdFeed(query)
     if (seen === undefined) return false
-    if (!(await hasWebhooks(query))) {
+    const isPushed = longMs !== undefined && (await hasSubscriptions(query))
+    if (!isPushed && !(await hasWebhooks(query))) {
       await leaveFeed(query)
       return false
     }
     const { upto, isLast } = nextStretch(seen, await currentSnapshot(query))
     if (!covers(upto, seen)) {
       // Only a ledger that was restored from a dump is behind its own cursor.
-      log.warn('the event log is another one than before; webhooks begin anew')
+      log.warn('the event log is another one than before; webhooks and notices begin anew')
       await moveFeed(query, upto)
       return false
     }
     const stretch: Stretch = { seen, upto }
     await deriveDeliveries(query, stretch)
+    if (isPushed) await deriveNotices(query, stretch, longMs)
     await moveFeed(query, upto)
     return !isLast
   })

@@ -8,6 +8,7 @@ import type { Door } from './door.ts'
 import { followEvents } from './event-tail.ts'
 import { Hub } from './hub.ts'
 import type { Outlet } from './outlet.ts'
+import { type Presence, untold } from './presence.ts'
 import { Session, type SessionLimits } from './session.ts'
 import { openSocketIo } from './socket-io.ts'
 import { type StreamRequest, streamTask } from './task-stream.ts'
@@ -19,6 +20,8 @@ export type RealtimeOptions = {
   sql: Sql
   log: Log
   limits: SessionLimits
+  /** Told of which accounts somebody is connected. */
+  presence?: Pick<Presence, 'enter'>
 }
 
 export type Realtime = {
@@ -35,7 +38,7 @@ export type Realtime = {
  * clients of this process.
  */
 export async function openRealtime(options: RealtimeOptions): Promise<Realtime> {
-  const { authenticate, signals, sql, log, limits } = options
+  const { authenticate, signals, sql, log, limits, presence = untold } = options
   const tail = followEvents({
     sql,
     signals,
@@ -46,7 +49,7 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
   })
   const hub = new Hub(await tail.started)
   const openSession = (signedIn: SignedIn, outlet: Outlet): Session =>
-    new Session({ hub, sql, authenticate, limits, log }, signedIn, outlet)
+    new Session({ hub, sql, authenticate, limits, presence, log }, signedIn, outlet)
   const doors: Door[] = []
   const streams = new Set<ServerResponse>()
   const endStreams = (): void => {
@@ -66,10 +69,12 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
     },
     streamTask: async (request, response) => {
       streams.add(response)
+      const leave = presence.enter(request.caller.account)
       try {
         await streamTask({ hub, sql, recheckMs: limits.recheckMs, log }, request, response)
       } finally {
         streams.delete(response)
+        leave()
       }
     },
     close: () => {

@@ -18,6 +18,7 @@ import { refusalOf, shownRefusal } from './refusal.ts'
 import type { ReplayLimits } from './replay.ts'
 import { readRoomSnapshot } from './room-snapshot.ts'
 import { accountRoom } from './rooms.ts'
+import type { Presence } from './presence.ts'
 import { type Receiver, Subscription } from './subscription.ts'
 import { Turns } from './turns.ts'
 
@@ -28,7 +29,14 @@ export type SessionLimits = ReplayLimits & {
   recheckMs: number
 }
 
-export type SessionDeps = { hub: Hub; sql: Sql; authenticate: Authenticate; limits: SessionLimits; log: Log }
+export type SessionDeps = {
+  hub: Hub
+  sql: Sql
+  authenticate: Authenticate
+  limits: SessionLimits
+  presence: Pick<Presence, 'enter'>
+  log: Log
+}
 
 export type Answer = ({ ok: true } & Record<string, unknown>) | Refusal
 export type Reply = (answer: Answer) => void
@@ -46,6 +54,7 @@ export class Session implements Receiver {
   readonly #outlet: Outlet
   readonly #turns: Turns
   readonly #subscriptions = new Map<string, Subscription>()
+  readonly #leavePresence: () => void
   #signedIn: SignedIn
   #callOffExpiry = (): void => {}
   #recheck: NodeJS.Timeout | undefined
@@ -55,6 +64,7 @@ export class Session implements Receiver {
     this.#outlet = outlet
     this.#turns = new Turns(deps.log)
     this.#signedIn = signedIn
+    this.#leavePresence = deps.presence.enter(signedIn.caller.account)
     this.#armExpiry()
     this.#armRecheck()
   }
@@ -112,6 +122,7 @@ export class Session implements Receiver {
   /** The client is gone. */
   close(): void {
     this.#turns.end()
+    this.#leavePresence()
     this.#callOffExpiry()
     clearTimeout(this.#recheck)
     for (const subscription of this.#subscriptions.values()) subscription.end()

@@ -52,7 +52,11 @@ describe('every route', { timeout: 120_000 }, () => {
   let stage: Stage
   const tokens: Record<string, string> = {}
   beforeAll(async () => {
-    stage = await openStage({ workers: 0 })
+    const push = {
+      PUSH_VAPID_PRIVATE_KEY: Buffer.alloc(32, 'a key').toString('base64'),
+      PUSH_VAPID_SUBJECT: 'mailto:a@example.com',
+    }
+    stage = await openStage({ workers: 0, env: push })
     const account = randomUUID()
     const claims = { account, admin: false, expiresInSeconds: 600 }
     tokens['somebody'] = await signToken(secret, claims)

@@ -31,7 +31,7 @@ describe('the event log, read for webhooks', () => {
 
   const addWebhook = (accountId: string) => addWebhookTo(ledger.sql, accountId)
   const derive = async (): Promise<void> => {
-    while (await deriveNext(ledger.sql, silent)) continue
+    while (await deriveNext({ sql: ledger.sql, longMs: undefined, log: silent })) continue
   }
   const derived = async (webhookId: string): Promise<string[]> => {
     const rows = await ledger.sql<{ taskId: string; seq: number }[]>`
@@ -41,7 +41,7 @@ describe('the event log, read for webhooks', () => {
 
   it('is not read at all while nobody has a webhook, nor once nobody has one any more', async () => {
     const feeds = () => ledger.sql`select 1 from notify_feed`
-    expect(await deriveNext(ledger.sql, silent)).toBe(false)
+    expect(await deriveNext({ sql: ledger.sql, longMs: undefined, log: silent })).toBe(false)
     expect(await feeds()).toHaveLength(0)
     const id = await addWebhook(randomUUID())
     await derive()
@@ -136,7 +136,7 @@ describe('the events of accounts that have no webhook', () => {
       return row.reads
     }
     const before = await reads()
-    while (await deriveNext(sql, silent)) continue
+    while (await deriveNext({ sql, longMs: undefined, log: silent })) continue
     expect((await reads()) - before).toBe(1)
     await close()
     await database.drop()

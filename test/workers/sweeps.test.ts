@@ -16,7 +16,7 @@ import { completed, jobOf, testSealer } from '../support/worker.ts'
 
 const dayMs = 24 * 3_600_000
 const settings = {
-  notify: { webhooks: { retentionMs: 3_600_000 } },
+  notify: { webhooks: { retentionMs: 3_600_000, timeoutMs: 1000 } },
   tasks: { retentionMs: 30 * dayMs },
   uploads: { staleThresholdMs: dayMs, cleanupIntervalMs: 1000 },
   auditRetentionMs: 365 * dayMs,
@@ -54,7 +54,7 @@ describe('what the elected worker sweeps', () => {
     const verbs = { signals: { send: () => {} }, dispatcher: { admit: () => {} }, log: silent }
     const election = new Election({ sql, holder, log: silent })
     const chores = sweeps(
-      { sql, registry, sealer: testSealer, pools, engine, scratchParent: folder, ...verbs },
+      { sql, registry, sealer: testSealer, pools, engine, scratchParent: folder, notifiers: new Map(), ...verbs },
       settings,
       election,
     )
