@@ -1,11 +1,15 @@
 import type { Query } from './connect.ts'
 import { eventsWithin, type Stretch } from './notify-feed.ts'
 
-/** So many deliveries of one webhook are under way at once, and while it fails, one: others are not to wait for it. */
+/**
+ * So many deliveries of one webhook are under way at once, and while it fails, one now and then: others are not to wait for
+ * receivers that hang, however many there are.
+ */
 const widthWhileWell = 16
 const widthWhileFailing = 1
-/** A webhook fails once so many attempts have failed one after the other. */
+/** A webhook fails once so many attempts have failed one after the other, and then rests after each, longer and longer. */
 const failuresUntilFailing = 3
+const restMs = { first: 5000, most: 300_000 }
 /** How long a delivery is tried. */
 const giveUpAfter = '24 hours'
 
@@ -45,7 +49,7 @@ export async function insertDelivery(
 /** The webhooks that have something due. */
 export async function findDueWebhooks(query: Query): Promise<string[]> {
   const rows = await query<{ id: string }[]>`
-    select id from webhooks where enabled and exists (
+    select id from webhooks where enabled and ${isAwake(query)} and exists (
       select 1 from webhook_deliveries
       where webhook_id = webhooks.id and status = 'pending' and admitted_at is null and next_attempt_at <= now()
     )`
@@ -60,7 +64,8 @@ export async function admitDeliveries(query: Query, webhookIds: readonly string[
   // Held first and counted in another statement, which sees what the holder before did.
   const held = await query<{ id: string; width: number }[]>`
     select id, case when failures >= ${failuresUntilFailing} then ${widthWhileFailing} else ${widthWhileWell} end::int as width
-    from webhooks where enabled and id = any(${webhookIds}::uuid[]) order by id for no key update`
+    from webhooks where enabled and ${isAwake(query)} and id = any(${webhookIds}::uuid[])
+    order by id for no key update`
   if (held.length === 0) return []
   return query<Dispatch[]>`
     with chosen as (
@@ -124,7 +129,7 @@ export type AttemptResult = { status: number | null; error: string | null; durat
 /** Notes that a delivery was taken by its receiver. */
 export async function settleDelivered(query: Query, claimed: ClaimedDelivery, result: AttemptResult): Promise<void> {
   if (claimed.isFailing) {
-    await query`update webhooks set failures = 0, failing_since = null where id = ${claimed.webhookId}`
+    await query`update webhooks set failures = 0, failing_since = null, rests_until = null where id = ${claimed.webhookId}`
   }
   await query`
     update webhook_deliveries set status = 'delivered', ended_at = now(), ${released(query)}, ${noted(query, result)}
@@ -143,7 +148,10 @@ export async function settleFailed(
 ): Promise<'waiting' | 'dead' | 'lost'> {
   const { webhookId, taskId, seq } = claimed
   await query`
-    update webhooks set failures = failures + 1, failing_since = coalesce(failing_since, now()) where id = ${webhookId}`
+    update webhooks set failures = failures + 1, failing_since = coalesce(failing_since, now()),
+      rests_until = case when failures + 1 >= ${failuresUntilFailing} then now() + interval '1 millisecond'
+        * least(${restMs.most}, ${restMs.first} * 2 ^ least(failures + 1 - ${failuresUntilFailing}, 20)) * (1 - random() / 3) end
+    where id = ${webhookId}`
   const [row] = await query<{ status: string; nextAttemptAt: Date }[]>`
     update webhook_deliveries set status = case when now() < give_up_at then 'pending' else 'dead' end,
       ended_at = case when now() < give_up_at then null else now() end,
@@ -178,6 +186,9 @@ export async function putBackDelivery(query: Query, claimed: ClaimedDelivery): P
   await query`
     update webhook_deliveries set ${released(query)}, attempts = attempts - 1 where ${stillClaimed(query, claimed)}`
 }
+
+/** A condition on a webhook: it does not rest. */
+const isAwake = (query: Query) => query`(rests_until is null or rests_until <= now())`
 
 const released = (query: Query) => query`dispatch = dispatch + 1, admitted_at = null, lease_expires_at = null`
 

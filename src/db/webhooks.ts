@@ -67,6 +67,7 @@ export async function updateWebhook(query: Query, id: string, fields: WebhookFie
       since = case when ${isBack} then pg_current_snapshot()::text else since end,
       failures = case when ${isBack} then 0 else failures end,
       failing_since = case when ${isBack} then null else failing_since end,
+      rests_until = case when ${isBack} then null else rests_until end,
       disabled_reason = case when ${enabled} then null else disabled_reason end,
       disabled_at = case when ${enabled} then null else coalesce(disabled_at, now()) end, updated_at = now()
     where id = ${id}`
@@ -97,6 +98,11 @@ export async function listWebhooks(
   const [counted] = await query<[{ total: number }]>`
     select count(*)::int as total from webhooks where account_id = ${accountId}`
   return { webhooks, total: counted.total }
+}
+
+/** Has a webhook that fails be tried at once: somebody thinks that it does not any more. */
+export async function wakeWebhook(query: Query, webhookId: string): Promise<void> {
+  await query`update webhooks set rests_until = null where id = ${webhookId} and rests_until is not null`
 }
 
 /** Whether anybody has a webhook. */

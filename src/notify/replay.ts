@@ -2,7 +2,7 @@ import type { ReplayRequest } from '../contract/webhook.ts'
 import { transact } from '../db/connect.ts'
 import { insertDelivery } from '../db/webhook-deliveries.ts'
 import { type DeliveryRow, findDelivery, replayDeliveries } from '../db/webhook-lists.ts'
-import type { WantedWebhook } from '../db/webhooks.ts'
+import { wakeWebhook, type WantedWebhook } from '../db/webhooks.ts'
 import { AppError } from '../errors.ts'
 import { deliveryNotFound, getWebhook } from './show-webhook.ts'
 import type { WebhookDeps } from './webhooks.ts'
@@ -13,6 +13,7 @@ export async function sendTest({ sql, signals }: WebhookDeps, wanted: WantedWebh
   const type = 'webhook.test'
   const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data: { webhookId } })
   const deliveryId = await insertDelivery(sql, { webhookId, type, body })
+  await wakeWebhook(sql, webhookId)
   signals.send({ kind: 'events' })
   return getDelivery(sql, { webhookId, deliveryId })
 }
@@ -30,6 +31,7 @@ export async function replay(deps: WebhookDeps, wanted: WantedWebhook, deliveryI
       details: { deliveryId },
     })
   }
+  await wakeWebhook(sql, webhookId)
   signals.send({ kind: 'events' })
   return getDelivery(sql, { webhookId, deliveryId })
 }
@@ -42,6 +44,7 @@ export async function replayAll(
 ): Promise<{ replayed: number; more: boolean }> {
   const { webhookId } = await enabledWebhook(sql, wanted)
   const replayed = await transact(sql, (query) => replayDeliveries(query, { ...filter, webhookId, limit }))
+  await wakeWebhook(sql, webhookId)
   signals.send({ kind: 'events' })
   return { replayed, more: replayed === limit }
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type Sql, transact } from '../../src/db/connect.ts'
+import { adoptLedger } from '../../src/db/ledger-id.ts'
 import { joinFeed, nextStretch } from '../../src/db/notify-feed.ts'
 import { covers, sees } from '../../src/db/snapshot.ts'
 import { insertWebhook, updateWebhook } from '../../src/db/webhooks.ts'
@@ -99,6 +100,28 @@ describe('the event log, read for webhooks', () => {
     await commitEvents({ sql, signals: quiet }, [after])
     await derive()
     expect(await derived(id)).toEqual([`${during} 1`, `${after} 1`].sort())
+  })
+
+  it('begins anew on a ledger that was restored from another server’s dump', async () => {
+    const { sql } = ledger
+    const account = randomUUID()
+    const id = await addWebhook(account)
+    // What the other server wrote has numbers that this one has not come to.
+    await sql`update notify_feed set cursor = '900000:900000:'`
+    await sql`update webhooks set since = '900000:900000:' where id = ${id}`
+    await sql`insert into ledgers (server) values ('another') on conflict do nothing`
+    await sql`delete from ledgers where server <> 'another'`
+    expect(await adoptLedger(sql)).toBe('adopted')
+    const taskId = await insertTask(sql, account)
+    await commitEvents({ sql, signals: quiet }, [taskId])
+    await derive()
+    expect(await derived(id)).toEqual([`${taskId} 1`])
+    // Should nobody have adopted it: what comes is told from then on.
+    await sql`update notify_feed set cursor = '900000:900000:'`
+    await derive()
+    await commitEvents({ sql, signals: quiet }, [taskId])
+    await derive()
+    expect(await derived(id)).toEqual([`${taskId} 1`, `${taskId} 2`])
   })
 
   it('leaves out what came while a webhook was disabled', async () => {

@@ -129,19 +129,41 @@ describeOnMainEngines('deliveries', (openPlace) => {
     expect(receiver.received).toHaveLength(count)
   })
 
-  it('of a webhook that fails go one at a time, so that they hold up no other', async () => {
+  it('of a webhook that fails go one at a time and less and less often, until one is taken', async () => {
     const failing = await addWebhook()
-    const ids = await Promise.all(Array.from({ length: 20 }, () => addDelivery(failing)))
-    const admitted = async () =>
-      (await ledger.sql`select 1 from webhook_deliveries where webhook_id = ${failing} and admitted_at is not null`)
-        .length
+    for (let count = 0; count < 24; count++) await addDelivery(failing)
+    const open = () => ledger.sql<{ id: string; dispatch: number }[]>`
+      select id, dispatch from webhook_deliveries where webhook_id = ${failing} and admitted_at is not null`
+    const restsMs = async (): Promise<number | null> => {
+      const [found] = await ledger.sql<{ ms: number | null }[]>`
+        select extract(epoch from rests_until - now())::float8 * 1000 as ms from webhooks where id = ${failing}`
+      return found?.ms ?? null
+    }
+    const attempt = async (status: number): Promise<void> => {
+      const [one] = await open()
+      receiver.reply(status)
+      if (one) await deliver(deps(), { deliveryId: one.id, dispatch: one.dispatch })
+    }
     await admit(deps(), [failing])
-    expect(await admitted()).toBe(16)
+    expect(await open()).toHaveLength(16)
+    await attempt(500)
+    await attempt(500)
+    expect(await restsMs()).toBeNull()
+    await attempt(500)
+    expect(await restsMs()).toBeGreaterThan(3000)
     await ledger.sql`update webhook_deliveries set admitted_at = null where webhook_id = ${failing}`
-    await ledger.sql`update webhooks set failures = 3 where id = ${failing}`
     await admit(deps(), [failing])
+    expect(await open()).toEqual([])
+    const awake = () => ledger.sql`update webhooks set rests_until = now() where id = ${failing}`
+    await awake()
     await admit(deps(), [failing])
-    expect([await admitted(), ids.length]).toEqual([1, 20])
+    expect(await open()).toHaveLength(1)
+    await attempt(500)
+    expect(await restsMs()).toBeGreaterThan(6000)
+    await awake()
+    await admit(deps(), [failing])
+    await attempt(200)
+    expect([await restsMs(), (await open()).length]).toEqual([null, 16])
   })
 
   it('are given up after a day when their webhook cannot be tried, and forgotten some time after they ended', async () => {

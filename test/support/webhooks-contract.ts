@@ -39,8 +39,11 @@ export function webhooksContract(openPlace: () => Promise<EnginePlace>): void {
   const untilTold = (taskId: string, count: number, deadlineMs?: number) =>
     until(async () => (toldOf(taskId).length >= count ? toldOf(taskId) : undefined), deadlineMs)
   /** Lets the time pass until the next attempt. */
-  const hurry = (webhookId: string) =>
-    stage.sql`update webhook_deliveries set next_attempt_at = now() where webhook_id = ${webhookId} and status = 'pending'`
+  const hurry = async (webhookId: string): Promise<void> => {
+    await stage.sql`update webhooks set rests_until = null where id = ${webhookId}`
+    await stage.sql`
+      update webhook_deliveries set next_attempt_at = now() where webhook_id = ${webhookId} and status = 'pending'`
+  }
 
   it('tells every event of an account in its order, signed, and nobody else’s', async () => {
     const { id, secret } = await hooks.create({ url: `${receiver.url}/mine` })
@@ -132,7 +135,8 @@ export function webhooksContract(openPlace: () => Promise<EnginePlace>): void {
     await until(async () => ((await hooks.deliveries(id)).length === 3 ? true : undefined))
     const dead = await until(async () => {
       await stage.sql`
-        update webhook_deliveries set give_up_at = now(), next_attempt_at = now() where webhook_id = ${id} and status = 'pending'`
+        update webhook_deliveries set give_up_at = now() where webhook_id = ${id} and status = 'pending'`
+      await hurry(id)
       const found = await hooks.deliveries(id, 'status=dead')
       return found.length === 3 ? found : undefined
     })

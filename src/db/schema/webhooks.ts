@@ -24,6 +24,8 @@ export const webhooks = pgTable(
     /** Attempts that failed since the last one that did not, and since when. */
     failures: integer('failures').notNull().default(0),
     failingSince: moment('failing_since'),
+    /** While it fails, nothing is sent before this moment; then one attempt shows whether it still does. */
+    restsUntil: moment('rests_until'),
     createdAt: moment('created_at').notNull().defaultNow(),
     updatedAt: moment('updated_at').notNull().defaultNow(),
   },
