@@ -20,6 +20,7 @@ import { AppError } from '../errors.ts'
 import { newTaskId } from '../tasks/ids.ts'
 import type { Address } from './notifier.ts'
 import type { Notifiers } from './notifiers.ts'
+import { countTest } from './test-limit.ts'
 
 export type PushDeps = {
   sql: Sql
@@ -64,9 +65,10 @@ export async function unsubscribe({ sql }: PushDeps, wanted: WantedSubscription)
   if (!(await deleteSubscription(sql, wanted))) throw subscriptionNotFound(wanted.subscriptionId)
 }
 
-/** Sends something that stands for no event. Throws PUSH_SUBSCRIPTION_NOT_FOUND. */
+/** Sends something that stands for no event. Throws PUSH_SUBSCRIPTION_NOT_FOUND, TOO_MANY_ATTEMPTS. */
 export async function sendTestNotice({ sql }: PushDeps, wanted: WantedSubscription): Promise<SubscriptionRow> {
   const subscription = await getSubscription(sql, wanted)
+  await countTest(sql, wanted.accountId)
   await insertNotice(sql, { subscriptionId: subscription.id, type: 'push.test', data: {} })
   return subscription
 }

@@ -145,6 +145,20 @@ describe('webhooks over HTTP', () => {
     expect(listIn(await list())).toMatchObject([{ webhookId: id, enabled: true }])
   })
 
+  it('are tested so often in a minute by an account, whichever webhook it is', async () => {
+    const { create, test } = webhooksOf(await stage.client())
+    const { id } = await create({ url })
+    const { id: another } = await create({ url })
+    const answers = await Promise.all(Array.from({ length: 31 }, (_, index) => test(index % 2 === 0 ? id : another)))
+    const refused = answers.filter(({ status }) => status !== 202)
+    expect(refused).toHaveLength(1)
+    for (const one of refused) {
+      expectRefusal(one, 429, 'TOO_MANY_ATTEMPTS')
+      expect(Number(one.headers.get('retry-after'))).toBeGreaterThan(0)
+    }
+    expect((await webhooksOf(await stage.client()).test(id)).status).toBe(404)
+  })
+
   it('have nothing sent while they are disabled, nor what is not theirs', async () => {
     const { create, delivery, patch, replay, replayAll, test } = webhooksOf(await stage.client())
     const { id } = await create({ url })
