@@ -61,6 +61,7 @@ runMain(async (env) => {
     underWay,
     limits: config.uploads,
     scheduleLimits: config.schedules,
+    taskLimits: config.tasks,
     notify: config.notify,
     vapidPublicKey: config.notify.push.vapid && publicKeyOf(config.notify.push.vapid),
     shutdown: shutdown.signal,

@@ -13,6 +13,7 @@ import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
 import { sweepSecrets } from '../src/tasks/secrets.ts'
+import type { RoomDeps } from '../src/tasks/room.ts'
 import { sweepSchedules } from '../src/tasks/ticks.ts'
 import { LostDeliveries } from '../src/tasks/lost-deliveries.ts'
 import { sweepDeadlines, sweepEndedTasks, sweepLeases, sweepRings } from '../src/tasks/sweep.ts'
@@ -22,7 +23,9 @@ import { type Election, standEveryMs } from './election.ts'
 import type { Chore } from './maintenance.ts'
 import type { BandRates } from './rates.ts'
 
-export type ChoreDeps = ControlDeps & ClearDeps & { engine: Engine; scratchParent: string; notifiers: Notifiers }
+export type ChoreDeps = ControlDeps &
+  RoomDeps &
+  ClearDeps & { engine: Engine; scratchParent: string; notifiers: Notifiers }
 
 export type ChoreSettings = {
   storage: { orphanGraceMs: number; trashRetentionMs: number }

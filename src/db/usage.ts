@@ -71,6 +71,13 @@ export async function findQuota(query: Query, accountId: string): Promise<QuotaR
   return row
 }
 
+/** How many uploads an account has that have not ended. */
+export async function countOpenUploads(query: Query, accountId: string): Promise<number> {
+  const [row] = await query<[{ count: number }]>`
+    select coalesce(sum(uploads_count), 0)::bigint as count from pool_usage where account_id = ${accountId}`
+  return row.count
+}
+
 /** Notes what an account's token says that it may have. */
 export async function noteTokenLimit(query: Query, accountId: string, limitBytes: number): Promise<void> {
   await query`

@@ -19,6 +19,7 @@ import type { Log } from '../log.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { type Afterwards, cancelDependents, type Stop, stopWithDependents } from './end.ts'
+import { type RoomDeps, takeRoom, withinRoom } from './room.ts'
 import { renewSecrets } from './secrets.ts'
 import { taskNotFound } from './show.ts'
 
@@ -75,14 +76,14 @@ async function stop(deps: ControlDeps, wanted: WantedTask, how: Stop): Promise<T
 
 /**
  * Begins a task anew that failed or was cancelled. `brought` are its secrets, needed when they were erased. Throws
- * TASK_NOT_FOUND, TASK_STATE, SECRET_REQUIRED, and what its type has against it.
+ * TASK_NOT_FOUND, TASK_STATE, SECRET_REQUIRED, TASK_LIMIT, and what its type has against it.
  */
 export async function retry(
-  deps: ControlDeps,
+  deps: ControlDeps & RoomDeps,
   wanted: WantedTask,
   brought: Record<string, unknown> = {},
 ): Promise<TaskRow> {
-  return change(deps, wanted, async (query, task) => {
+  const beginAnew = async (query: Query, task: TaskRow): Promise<void> => {
     if (task.status !== 'Failed' && task.status !== 'Cancelled') throw wrongState(task, 'be retried')
     const job = deps.registry.get(task.type)
     await job?.retried(query, factsOf(task))
@@ -95,7 +96,9 @@ export async function retry(
       errorMessage: task.errorMessage,
     })
     if ((await recountDependencies(query, task.id)) === 0) await makeRunnable(query, [task.id])
-  })
+    await takeRoom(query, deps.taskLimits, [{ accountId: task.accountId, count: 1 }])
+  }
+  return withinRoom(deps, () => change(deps, wanted, beginAnew))
 }
 
 /** Gives a task that nobody runs another priority. Throws TASK_NOT_FOUND, TASK_STATE. */

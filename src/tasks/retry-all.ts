@@ -1,12 +1,13 @@
 import { listTasks } from '../db/task-lists.ts'
 import { AppError } from '../errors.ts'
 import { type ControlDeps, retry } from './control.ts'
+import type { RoomDeps } from './room.ts'
 
 export type RetryFilter = { type?: string | undefined; status: 'Failed' | 'Cancelled'; limit: number }
 
 /** Retries an account's tasks by filter, the latest first. Answers how many began anew and which could not. */
 export async function retryAll(
-  deps: ControlDeps,
+  deps: ControlDeps & RoomDeps,
   accountId: string,
   { type, status, limit }: RetryFilter,
 ): Promise<{ retried: number; refused: { taskId: string; code: string }[] }> {

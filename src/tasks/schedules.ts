@@ -1,5 +1,5 @@
 import type { ChangeScheduleRequest, CreateScheduleRequest } from '../contract/schedule.ts'
-import { type Query, type Sql, transact } from '../db/connect.ts'
+import { type Query, transact } from '../db/connect.ts'
 import {
   countSchedules,
   deleteSchedule,
@@ -21,12 +21,12 @@ import type { Dispatcher } from './dispatch.ts'
 import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
 import { newTaskId } from './ids.ts'
 import { keptPermissions, type TaskCreator } from './permissions.ts'
+import { type RoomDeps, takeRoom, withinRoom } from './room.ts'
 import { getSchedule, scheduleNotFound } from './show-schedule.ts'
 import { invalid, problemsIn, taskFrom, templateProblems } from './template.ts'
 import { checkTiming, nextRun } from './timing.ts'
 
-export type ScheduleDeps = {
-  sql: Sql
+export type ScheduleDeps = RoomDeps & {
   signals: Pick<Signals, 'send'>
   registry: Registry
   dispatcher: Pick<Dispatcher, 'admit'>
@@ -90,7 +90,7 @@ export async function removeSchedule({ sql }: ScheduleDeps, wanted: WantedSchedu
 /**
  * Makes a task of a schedule now, whatever its ticks and also when it is disabled; its ticks go on as they were. A
  * repetition with the same Idempotency-Key answers the task of the first time. Throws SCHEDULE_NOT_FOUND, SCHEDULE_BUSY
- * when a task of it has not ended and `overlap` is `skip`, SCHEDULE_TEMPLATE_INVALID, IDEMPOTENCY_KEY_REUSED,
+ * when a task of it has not ended and `overlap` is `skip`, SCHEDULE_TEMPLATE_INVALID, TASK_LIMIT, IDEMPOTENCY_KEY_REUSED,
  * CREATED_GONE.
  */
 export async function runSchedule(
@@ -101,7 +101,7 @@ export async function runSchedule(
   const { sql, signals, dispatcher, registry } = deps
   const earlier = keyed && (await earlierRun(sql, keyed))
   if (earlier) return earlier
-  const task = await transact(sql, async (query) => {
+  const make = async (query: Query): Promise<TaskRow | undefined> => {
     const schedule = await lock(query, wanted)
     const { id: scheduleId, accountId, overlap } = schedule
     // Asked again under the lock: a repetition that was waiting for the first request must not find it busy.
@@ -112,8 +112,10 @@ export async function runSchedule(
     if (keyed && !(await keepForRepetition(query, keyed, made.id))) return undefined
     await insertTasks(query, [made])
     await noteRun(query, { id: scheduleId, taskId: made.id })
+    await takeRoom(query, deps.taskLimits, [{ accountId, count: 1 }])
     return findTask(query, { taskId: made.id, accountId })
-  })
+  }
+  const task = await withinRoom(deps, () => transact(sql, make))
   if (!task) return (keyed && (await earlierRun(sql, keyed))) ?? runSchedule(deps, wanted, keyed)
   signals.send({ kind: 'events' })
   dispatcher.admit()

@@ -12,6 +12,7 @@ import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from
 import { findUnoffered } from './offers.ts'
 import { keptPermissions, type TaskCreator } from './permissions.ts'
 import { type FieldError, newTaskOf, type PlannedTask, planTasks, priorityOf } from './plan.ts'
+import { takeRoom, type TaskLimits, withinRoom } from './room.ts'
 import { keepSecrets } from './secrets.ts'
 
 export type SubmitDeps = {
@@ -20,6 +21,7 @@ export type SubmitDeps = {
   registry: Registry
   sealer: Sealer | undefined
   dispatcher: Pick<Dispatcher, 'admit'>
+  taskLimits: TaskLimits
 }
 
 export type Submission = TaskCreator & {
@@ -33,7 +35,7 @@ export type Submission = TaskCreator & {
 /**
  * Creates tasks, all or none, and answers them in order. A repetition with the same Idempotency-Key answers those of the
  * first time, as they are now. Throws VALIDATION_FAILED, FORBIDDEN, DEPENDENCY_ENDED, SECRETS_UNAVAILABLE,
- * IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
+ * IDEMPOTENCY_KEY_REUSED, CREATED_GONE, TASK_LIMIT.
  */
 export async function submitTasks(deps: SubmitDeps, submission: Submission): Promise<TaskRow[]> {
   const { sql, signals, dispatcher } = deps
@@ -44,11 +46,16 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   if (!submission.isAdmin) refuseWhatNeedsAdmin(planned)
   refuse(await findUnoffered(sql, planned, submission.path))
   const permissions = await keptPermissions(sql, submission)
-  const written = await transact(sql, async (query) => {
-    const tasks = await write(query, { accountId, permissions, planned, keyed, path: submission.path })
-    if (tasks) for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
-    return tasks
-  })
+  const writing = { accountId, permissions, planned, keyed, path: submission.path }
+  const written = await withinRoom(deps, () =>
+    transact(sql, async (query) => {
+      const tasks = await write(query, writing)
+      if (!tasks) return undefined
+      for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
+      await takeRoom(query, deps.taskLimits, [{ accountId, count: tasks.length }])
+      return tasks
+    }),
+  )
   if (!written) return (keyed && (await earlierTasks(sql, keyed))) ?? submitTasks(deps, submission)
   signals.send({ kind: 'events' })
   dispatcher.admit(planned.map((task) => bandOf(priorityOf(task))))

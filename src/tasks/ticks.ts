@@ -15,11 +15,11 @@ import type { Log } from '../log.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { submittable } from './plan.ts'
+import { type RoomDeps, takeRoom, TaskLimitReached, withinRoom } from './room.ts'
 import { problemsIn, taskFrom } from './template.ts'
 import { latestDue, nextRun } from './timing.ts'
 
-export type TickDeps = {
-  sql: Sql
+export type TickDeps = RoomDeps & {
   signals: Pick<Signals, 'send'>
   registry: Registry
   dispatcher: Pick<Dispatcher, 'admit'>
@@ -43,7 +43,7 @@ export async function sweepSchedules(deps: TickDeps): Promise<number> {
   const { sql, signals, registry, dispatcher } = deps
   let total = 0
   for (let taken = batch; taken === batch; ) {
-    const settled = await transact(sql, (query) => settleDue(query, deps))
+    const settled = await settleBatch(deps)
     taken = settled.length
     const made = settled.filter((one) => one.outcome.kind === 'made').length
     total += made
@@ -55,12 +55,39 @@ export async function sweepSchedules(deps: TickDeps): Promise<number> {
   return total
 }
 
-async function settleDue(query: Query, { registry, log }: TickDeps): Promise<Settled[]> {
+/** One batch. Schedules whose accounts have no room for another task say so. */
+async function settleBatch(deps: TickDeps): Promise<Settled[]> {
+  const room = new Map<string, number>()
+  for (;;) {
+    try {
+      return await withinRoom(deps, () => transact(deps.sql, (query) => settleDue(query, deps, room)))
+    } catch (error) {
+      if (!(error instanceof TaskLimitReached)) throw error
+      for (const { accountId, open } of error.full) {
+        // Whoever was counted before and has less now is not counted for ever.
+        room.set(accountId, room.has(accountId) ? 0 : Math.max(0, deps.taskLimits.openPerAccount - open))
+      }
+    }
+  }
+}
+
+async function settleDue(
+  query: Query,
+  { registry, taskLimits, log }: TickDeps,
+  room: ReadonlyMap<string, number>,
+): Promise<Settled[]> {
   const due = await takeDue(query, submittable(registry), batch)
   if (due.length === 0) return []
   const cautious = due.filter((one) => one.overlap === 'skip').map((one) => one.id)
   const open = cautious.length === 0 ? new Map<string, string>() : await findOpenTasks(query, cautious)
-  const planned = due.map((schedule) => settle(schedule, open.has(schedule.id), registry, log))
+  const rest = new Map(room)
+  const planned = due.map((schedule) => {
+    const settled = settle(schedule, open.has(schedule.id), registry, log)
+    const left = rest.get(schedule.accountId)
+    if (!settled.task || left === undefined) return settled
+    rest.set(schedule.accountId, left - 1)
+    return left > 0 ? settled : withoutRoom(settled)
+  })
   const made = await findMadeTicks(
     query,
     planned.flatMap((one) => (one.task ? [one.outcome] : [])),
@@ -72,7 +99,16 @@ async function settleDue(query: Query, { registry, log }: TickDeps): Promise<Set
     query,
     settled.map((one) => one.outcome),
   )
+  const counts = new Map<string, number>()
+  for (const { accountId } of tasks) counts.set(accountId, (counts.get(accountId) ?? 0) + 1)
+  const more = [...counts].map(([accountId, count]) => ({ accountId, count }))
+  await takeRoom(query, taskLimits, more)
   return settled
+}
+
+function withoutRoom({ outcome: { scheduleId, tick, nextRunAt } }: Settled): Settled {
+  const message = 'The account has as many tasks that have not ended as it may have.'
+  return { outcome: { kind: 'failed', code: 'TASK_LIMIT', message, scheduleId, tick, nextRunAt } }
 }
 
 function madeBefore({ outcome: { scheduleId, tick, nextRunAt } }: Settled): Settled {

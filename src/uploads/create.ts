@@ -19,10 +19,16 @@ import { type KeyedRequest, keepForRepetition } from '../tasks/idempotency.ts'
 import { keepSecrets } from '../tasks/secrets.ts'
 import { newTaskId } from '../tasks/ids.ts'
 import { firstDirectPage } from './direct.ts'
+import { requireOpenUploads } from './open-limit.ts'
 import { type CreatedUpload, earlierCreation } from './repeat.ts'
 import { uploadPriority, uploadType } from './upload-type.ts'
 
-export type UploadLimits = { defaultChunkSizeBytes: number; maxChunkSizeBytes: number; maxFileSizeBytes: number }
+export type UploadLimits = {
+  defaultChunkSizeBytes: number
+  maxChunkSizeBytes: number
+  maxFileSizeBytes: number
+  openPerAccount: number
+}
 
 export type CreateDeps = {
   sql: Sql
@@ -39,7 +45,7 @@ export type Creator = PoolUser & { quotaBytes: number | undefined }
  * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool. With an
  * Idempotency-Key a repetition answers what the first one made, and of several at once one makes something.
  * Throws QUOTA_EXCEEDED, POOL_NOT_FOUND, POOL_DISABLED, what the pool's policy has against it, BUNDLE_NOT_FOUND, FILE_TOO_LARGE,
- * VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL, IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
+ * VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL, UPLOAD_LIMIT, IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
  */
 export async function createUpload(
   deps: CreateDeps,
@@ -75,6 +81,7 @@ async function create(
     : undefined
   if (existing) return existing
 
+  await requireOpenUploads(sql, accountId, { limit: limits.openPerAccount, more: 1 })
   const taskId = newTaskId()
   const chunkSizeBytes = planChunkSize(request, limits, storage.leastChunkBytes)
   const chunksCount = Math.ceil(request.fileSize / chunkSizeBytes)
@@ -89,6 +96,8 @@ async function create(
       if (encryptPassword !== undefined) await keepSecrets(query, sealer, taskId, { encryptPassword })
       const reservation = { accountId, poolId, reservedBytes: request.fileSize, uploadsCount: 1 }
       await takeFromQuota(query, pools.quota, [reservation], quotaBytes)
+      // Counted while the account's usage is held, with this one.
+      await requireOpenUploads(query, accountId, { limit: limits.openPerAccount, more: 0 })
       return true
     })
     if (!written) {

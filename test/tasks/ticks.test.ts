@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Sql } from '../../src/db/connect.ts'
 import { transact } from '../../src/db/connect.ts'
@@ -21,6 +22,7 @@ describe('ticks', () => {
     signals: { send: () => {} },
     registry: registerJobs(types.map((type) => jobOf(completed, type))),
     dispatcher: { admit: () => {} },
+    taskLimits: { openPerAccount: 1000 },
     log: silent,
   })
   const show = async (id: string): Promise<ScheduleRow> => {
@@ -218,5 +220,21 @@ describe('ticks', () => {
     expect(await deletion).toBe(true)
     expect(await sweepSchedules(deps())).toBe(0)
     expect(await tasksOf(id)).toEqual([])
+  })
+
+  it('say so where their account has as many open tasks as it may have, and hold up nobody else', async () => {
+    const [accountId, other] = [randomUUID(), randomUUID()]
+    for (const _ of [1, 2, 3]) await addDueSchedule(sql, { accountId })
+    const free = await addDueSchedule(sql, { accountId: other })
+    const limited = { ...deps(), taskLimits: { openPerAccount: 2 } }
+    expect(await sweepSchedules(limited)).toBe(3)
+    const codes = await sql`
+      select last_error_code as code, next_run_at > now() as ahead from schedules where account_id = ${accountId} order by 1`
+    expect(codes).toEqual([
+      { code: 'TASK_LIMIT', ahead: true },
+      { code: null, ahead: true },
+      { code: null, ahead: true },
+    ])
+    expect((await sql`select last_error_code from schedules where id = ${free}`)[0]).toEqual({ lastErrorCode: null })
   })
 })

@@ -177,7 +177,14 @@ describe('running a delivery', () => {
     const whose = { isAdmin: false, accountId: randomUUID(), permissions: [] }
     const submission = { ...whose, requests, keyed: undefined, path: () => '' }
     const tasks = await submitTasks(
-      { sql: ledger.sql, signals: worker.signals, registry, dispatcher, sealer: testSealer },
+      {
+        sql: ledger.sql,
+        signals: worker.signals,
+        registry,
+        dispatcher,
+        sealer: testSealer,
+        taskLimits: { openPerAccount: 100 },
+      },
       submission,
     )
     const [first = '', second = '', third = ''] = tasks.map((task) => task.id)

@@ -51,7 +51,12 @@ describe('what the elected worker sweeps', () => {
   ): { chores: Chore[]; election: Election; run: (name: string) => Promise<number> } => {
     const { sql } = ledger
     const registry = registerJobs([jobOf(completed)])
-    const verbs = { signals: { send: () => {} }, dispatcher: { admit: () => {} }, log: silent }
+    const verbs = {
+      signals: { send: () => {} },
+      dispatcher: { admit: () => {} },
+      taskLimits: { openPerAccount: 100 },
+      log: silent,
+    }
     const election = new Election({ sql, holder, log: silent })
     const chores = sweeps(
       { sql, registry, sealer: testSealer, pools, engine, scratchParent: folder, notifiers: new Map(), ...verbs },

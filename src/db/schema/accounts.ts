@@ -28,6 +28,16 @@ export const poolUsage = pgTable(
   (table) => [primaryKey({ columns: [table.accountId, table.poolId] }), index('pool_usage_pool').on(table.poolId)],
 )
 
+/**
+ * How many tasks an account has that have not ended, uploads aside: at most so many, since ends are not noted, but what was
+ * counted, and all that were opened since.
+ */
+export const openTasks = pgTable('open_tasks', {
+  accountId: uuid('account_id').primaryKey(),
+  atMost: bigint('at_most', { mode: 'number' }).notNull(),
+  countedAt: moment('counted_at').notNull(),
+})
+
 /** How often somebody tried something within a stretch of time, for what may be tried only so often. */
 export const attempts = pgTable(
   'attempts',
