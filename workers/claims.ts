@@ -7,6 +7,8 @@ import { StopReason } from '../src/tasks/define-job.ts'
 import { createGroup, type Group } from './group.ts'
 
 const heartbeatMs = 1000
+/** While the ledger works at one group, this process makes up the next. */
+export const roundsAtOnce = 2
 
 type Delivered = { taskId: string; dispatch: number }
 type Kept = { claim: Claim; stop: AbortController; off: () => void }
@@ -20,7 +22,7 @@ export class Claims {
   readonly #asking: Group<Claim, TaskStatus | undefined>
   readonly #timer: NodeJS.Timeout
 
-  /** `claimSql`: sessions that plan every statement anew; groups of claims and of renewals use one each. */
+  /** `claimSql`: sessions that plan every statement anew; groups of claims use two, one of renewals a third. */
   constructor({
     claimSql,
     signals,
@@ -39,7 +41,7 @@ export class Claims {
         claimed.delete(one.taskId)
         return task
       })
-    })
+    }, roundsAtOnce)
     this.#asking = createGroup((claims) => renewLeases(claimSql, claims))
     this.#timer = setInterval(() => void this.#beat(), heartbeatMs)
   }

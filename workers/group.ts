@@ -6,12 +6,15 @@ type Waiting<Item, Answer> = { item: Item; resolve: (answer: Answer) => void; re
 const maxItems = 256
 
 /**
- * Group commit: whatever is handed over while a round is under way goes together in the next one. `work` answers one value
- * per item, in order; when it fails, each item is tried by itself, so that one cannot spoil the others.
+ * Group commit: whatever is handed over while `rounds` rounds are under way goes together in the next one. `work` answers
+ * one value per item, in order; when it fails, each item is tried by itself, so that one cannot spoil the others.
  */
-export function createGroup<Item, Answer>(work: (items: readonly Item[]) => Promise<Answer[]>): Group<Item, Answer> {
+export function createGroup<Item, Answer>(
+  work: (items: readonly Item[]) => Promise<Answer[]>,
+  rounds = 1,
+): Group<Item, Answer> {
   let waiting: Waiting<Item, Answer>[] = []
-  let busy = false
+  let underWay = 0
 
   const run = async (): Promise<void> => {
     while (waiting.length > 0) {
@@ -19,14 +22,14 @@ export function createGroup<Item, Answer>(work: (items: readonly Item[]) => Prom
       waiting = waiting.slice(maxItems)
       await settle(work, round)
     }
-    busy = false
+    underWay--
   }
 
   return (item) =>
     new Promise((resolve, reject) => {
       waiting.push({ item, resolve, reject })
-      if (busy) return
-      busy = true
+      if (underWay >= rounds) return
+      underWay++
       // What comes in the same turn of the event loop is one round already.
       setImmediate(() => void run())
     })

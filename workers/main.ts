@@ -99,11 +99,11 @@ function openLedger({ databaseUrl, preparesStatements }: Config, concurrency: nu
 }
 
 /**
- * Sessions in which groups of tasks are claimed, kept and completed, one for each. They plan every statement anew without a
+ * Sessions in which groups of tasks are claimed, kept and completed, two for claims, two for completions, one for renewals. They plan every statement anew without a
  * transaction to say so in, which no transaction pooler takes. Throws ConfigError when one stands between.
  */
 async function openClaimSessions({ databaseDirectUrl }: Config): Promise<Database> {
-  const database = openDatabase(databaseDirectUrl, { name: 'claims', maxConnections: 3, replans: true })
+  const database = openDatabase(databaseDirectUrl, { name: 'claims', maxConnections: 5, replans: true })
   try {
     await pingDatabase(database.sql)
     return database

@@ -8,6 +8,7 @@ import type { Log } from '../src/log.ts'
 import { type Job, type JobOutcome, Permanent, type Registry, StopReason } from '../src/tasks/define-job.ts'
 import { cancelDependents, releaseWaiting } from '../src/tasks/end.ts'
 import { forgetSecrets } from '../src/tasks/secrets.ts'
+import { roundsAtOnce } from './claims.ts'
 import { createGroup, type Group } from './group.ts'
 import type { BandRates } from './rates.ts'
 
@@ -43,7 +44,7 @@ export class Settler {
 
   constructor(deps: SettleDeps) {
     this.#deps = deps
-    this.#completing = createGroup((completions) => this.#completeAll(completions))
+    this.#completing = createGroup((completions) => this.#completeAll(completions), roundsAtOnce)
   }
 
   /** Throws StopReason when the claim was lost, and then nothing of the outcome is kept. */

@@ -1,6 +1,6 @@
 import { type Band, bandOf, type TaskStatus } from '../contract/task.ts'
 import { joinRings, type RingMember } from './admission.ts'
-import { jsonb, type Query } from './connect.ts'
+import type { Query } from './connect.ts'
 
 export type NewTask = {
   id: string
@@ -63,7 +63,7 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
       select id, account_id, type, name, description, status, status, parameters, has_secrets,
         case when permissions is not null then array(select jsonb_array_elements_text(permissions)) end, priority,
         estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, 1, ${queueKey(query, query`priority`)}
-      from jsonb_to_recordset(${jsonb(query, rows)}) as task (id uuid, account_id uuid, type text, name text,
+      from jsonb_to_recordset((select ${JSON.stringify(rows)}::text)::jsonb) as task (id uuid, account_id uuid, type text, name text,
         description text, status text, parameters jsonb, has_secrets boolean, permissions jsonb, priority smallint, estimated_duration_seconds bigint,
         expired_at timestamptz, runnable boolean, waits_for int, schedule_id uuid, scheduled_for timestamptz)
       returning *

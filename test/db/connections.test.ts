@@ -6,7 +6,7 @@ import { until } from '../support/system.ts'
 import { withTestTypes } from '../support/tasks.ts'
 
 // As docs/operations.md has them, for one API process and one worker with its four slots.
-const most = { api: 16, worker: 8, claims: 3, signals: 2, queue: 2 * 7 }
+const most = { api: 16, worker: 8, claims: 5, signals: 2, queue: 2 * 7 }
 /** Fewer than the two processes would open by themselves. */
 const mostOfPooler = 10
 

@@ -57,6 +57,27 @@ describe('a group', () => {
     expect(most).toBe(1)
   })
 
+  it('has as many rounds under way as it is told, and each item in one of them', async () => {
+    let running = 0
+    let most = 0
+    const seen: number[] = []
+    const group = createGroup(async (items: readonly number[]) => {
+      most = Math.max(most, ++running)
+      seen.push(...items)
+      for (let turns = 0; turns < 5; turns++) await new Promise(setImmediate)
+      running--
+      return items.map((item) => 2 * item)
+    }, 2)
+    const answers: Promise<number>[] = []
+    for (let item = 0; item < 50; item++) {
+      answers.push(group(item))
+      if (item % 3 === 0) await new Promise(setImmediate)
+    }
+    expect(await Promise.all(answers)).toEqual(Array.from({ length: 50 }, (_, item) => 2 * item))
+    expect(seen.sort((one, other) => one - other)).toEqual(Array.from({ length: 50 }, (_, item) => item))
+    expect(most).toBe(2)
+  })
+
   it('tries each by itself when a round fails, so that one does not spoil the others', async () => {
     const { rounds, group, step } = doubling()
     const settled = Promise.allSettled([1, -2, 3].map(group))
