@@ -171,8 +171,11 @@ describe('tasks that wait for others', () => {
   })
 
   it('do not wait for ever for one that is removed', async () => {
-    const first = await createTask(client, 'Flaky', { failures: 0, permanent: true })
-    const taskId = await createTask(client, 'Echo', {}, { after: [first] })
+    // In one request, for nobody may wait for what has failed already.
+    const [first = '', taskId = ''] = await createBatch([
+      { ref: 'first', type: 'Flaky', parameters: { failures: 0, permanent: true } },
+      { type: 'Echo', after: ['first'] },
+    ])
     await untilStatus(client, taskId, 'Cancelled')
     await verb(client, taskId, 'retry')
     expect(await showTask(client, taskId)).toMatchObject({ status: 'Pending', waitsFor: 1 })
