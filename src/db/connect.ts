@@ -31,7 +31,7 @@ export function openDatabase(databaseUrl: string, options: DatabaseOptions): Dat
   const sql = postgres(databaseUrl, {
     max: options.maxConnections,
     prepare: options.preparesStatements ?? true,
-    // In seconds. A server that was killed may leave a port behind that takes connections and never answers.
+    // In seconds: so long a request waits for a server that does not answer.
     connect_timeout: 3,
     idle_timeout: 60,
     // The driver's own grows to 20 s, and so long would everybody wait during an outage and after it. In seconds.
