@@ -25,6 +25,8 @@ const policyFields = {
   defaultExpirySeconds: z.int().min(60).max(3_153_600_000),
   /** False: chunks go through the API only, whatever its kind can do. */
   directUpload: z.boolean(),
+  /** True: bytes that one account has there become a file of another one that shows that it has them too. */
+  instantAcrossAccounts: z.boolean(),
 }
 
 /** What may go into a pool, as the ledger holds it. */
@@ -40,6 +42,7 @@ const policyChanges = z.strictObject({
   encryption: policyFields.encryption.nullable(),
   defaultExpirySeconds: policyFields.defaultExpirySeconds.nullable(),
   directUpload: policyFields.directUpload.nullable(),
+  instantAcrossAccounts: policyFields.instantAcrossAccounts.nullable(),
 })
 
 export const costMultiplier = z.number().min(0).max(1_000_000)
@@ -77,6 +80,7 @@ export type PoolView = {
   encryption: 'allowed' | 'required' | 'refused'
   defaultExpirySeconds: number | null
   directUpload: boolean
+  instantAcrossAccounts: boolean
   costMultiplier: number
 }
 

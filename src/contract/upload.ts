@@ -51,7 +51,23 @@ export type CreateUploadResponse =
       chunksCount: number
       /** When it was asked for: where chunks may be sent to; null where the pool takes them through the API only. */
       direct?: DirectPage | null
+      /** Where the pool shares bytes between accounts: answered well, the file is there without being sent. */
+      challenge?: UploadChallenge
     }
+
+/** Bytes of its file that a client is asked for: `nonce` in hexadecimal, stretches in bytes, in order. */
+export type UploadChallenge = { nonce: string; ranges: { offset: number; length: number }[]; expiresAt: string }
+
+/** Body of `POST …/prove/{taskId}`. */
+export const proveUploadRequest = z.strictObject({
+  proof: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the nonce and the bytes asked for, 64 hexadecimal digits')
+    .transform((text) => Buffer.from(text, 'hex')),
+})
+
+/** Answer of prove: the file, or nothing was there that the proof fits, and the chunks are to be sent. */
+export type ProveUploadResponse = { fileExists: true; file: FileView } | { fileExists: false }
 
 /** The query of `GET …/tasks`. */
 export const listUploadsQuery = z.strictObject({

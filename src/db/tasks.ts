@@ -1,6 +1,6 @@
 import { type Band, bandOf, type TaskStatus } from '../contract/task.ts'
 import { joinRings, type RingMember } from './admission.ts'
-import type { Query } from './connect.ts'
+import { jsonb, type Query } from './connect.ts'
 
 export type NewTask = {
   id: string
@@ -173,6 +173,19 @@ export async function stopTask(
     where id = ${stop.taskId} and status in ('Pending', 'InProgress', 'Paused')
     returning completed_at`
   return row?.completedAt
+}
+
+/** Completes a task that wants no worker, from outside. Undefined when it is not in progress, or somebody runs it. */
+export async function completeUnclaimed(
+  query: Query,
+  { taskId, results }: { taskId: string; results: Record<string, unknown> },
+): Promise<{ endedAt: Date; isAwaited: boolean } | undefined> {
+  const [row] = await query<{ endedAt: Date; isAwaited: boolean }[]>`
+    update tasks set status = 'Completed', progress = 100, results = ${jsonb(query, results)}, completed_at = now(),
+      last_activity = now(), updated_at = now()
+    where id = ${taskId} and status = 'InProgress' and not runnable and lease_expires_at is null
+    returning completed_at as ended_at, is_awaited`
+  return row
 }
 
 /** Puts a task that failed or was cancelled back to its beginning; its checkpoint is kept. */

@@ -46,7 +46,8 @@ export async function showUsablePool(
 }
 
 function present(row: PoolRow, defaultId: string): PoolView {
-  const { maxFileSize, acceptedTypes, encryption, defaultExpirySeconds, directUpload } = policyOf(row)
+  const { maxFileSize, acceptedTypes, encryption, defaultExpirySeconds, directUpload, instantAcrossAccounts } =
+    policyOf(row)
   return {
     id: row.id,
     name: row.name,
@@ -57,6 +58,7 @@ function present(row: PoolRow, defaultId: string): PoolView {
     encryption: encryption ?? 'allowed',
     defaultExpirySeconds: defaultExpirySeconds ?? null,
     directUpload: directUpload ?? true,
+    instantAcrossAccounts: instantAcrossAccounts ?? false,
     costMultiplier: row.costMultiplier,
   }
 }

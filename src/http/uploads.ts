@@ -1,9 +1,11 @@
 import { type Request, type Response, Router } from 'express'
 import type { Identity } from '../auth/verify.ts'
-import { createUploadRequest } from '../contract/upload.ts'
+import { createUploadRequest, proveUploadRequest } from '../contract/upload.ts'
 import { type CompleteDeps, completeUpload } from '../uploads/complete.ts'
-import { type CreateDeps, createUpload, type Creator } from '../uploads/create.ts'
+import { type CreateDeps, createUpload } from '../uploads/create.ts'
 import { uploadNotFound } from '../uploads/plan-cache.ts'
+import { proveUpload } from '../uploads/prove.ts'
+import type { Creator } from '../uploads/welcome.ts'
 import { cancel, type ControlDeps } from '../tasks/control.ts'
 import { requireUpload, showProgress, showUpload, type Wanted } from '../uploads/show.ts'
 import { noteMade } from './audit-trail.ts'
@@ -35,6 +37,15 @@ export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router
       const answer = await createUpload(deps, creatorOf(caller), body, keyedRequest(request, caller))
       noteMade(response, answer.fileExists ? answer.file.id : answer.taskId)
       response.json(answer)
+    }),
+  )
+
+  router.post(
+    '/prove/:taskId',
+    signedIn(async (request, response, caller) => {
+      const wanted = wantedOf(request, caller)
+      const { proof } = await readBody(proveUploadRequest, request, response)
+      response.json(await proveUpload(deps, wanted, creatorOf(caller), proof))
     }),
   )
 

@@ -1,27 +1,24 @@
-import { randomUUID } from 'node:crypto'
 import type { Sealer } from '../auth/seal.ts'
 import { type CreateUploadRequest, type CreateUploadResponse, maxChunks } from '../contract/upload.ts'
-import type { PoolPolicy } from '../contract/pool.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
-import { findOwnObject, insertFile } from '../db/files.ts'
 import { ownsBundle } from '../db/pools.ts'
 import type { Signals } from '../db/signals.ts'
 import { insertTasks } from '../db/tasks.ts'
 import { insertUpload } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
-import { presentFile } from '../files/get.ts'
-import { readHead } from '../files/head.ts'
-import { asksForBytes, type PoolUser, requireBytes, requireContent, requirePool } from '../files/pool-policy.ts'
 import type { Pools } from '../files/pools.ts'
-import { type QuotaRules, takeFromQuota } from '../files/quota.ts'
+import { takeFromQuota } from '../files/quota.ts'
 import type { Storage } from '../storage/contract.ts'
 import { type KeyedRequest, keepForRepetition } from '../tasks/idempotency.ts'
 import { keepSecrets } from '../tasks/secrets.ts'
 import { newTaskId } from '../tasks/ids.ts'
+import { issueChallenge } from './challenge.ts'
 import { firstDirectPage } from './direct.ts'
+import { addExisting, type Creation } from './existing.ts'
 import { requireOpenUploads } from './open-limit.ts'
 import { type CreatedUpload, earlierCreation } from './repeat.ts'
 import { uploadPriority, uploadType } from './upload-type.ts'
+import { type Creator, requireWelcome } from './welcome.ts'
 
 export type UploadLimits = {
   defaultChunkSizeBytes: number
@@ -37,9 +34,6 @@ export type CreateDeps = {
   sealer: Sealer | undefined
   limits: UploadLimits
 }
-
-/** Who asks for an upload, and what their token says that they may have. */
-export type Creator = PoolUser & { quotaBytes: number | undefined }
 
 /**
  * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool. With an
@@ -67,7 +61,7 @@ async function create(
   keyed: KeyedRequest | undefined,
 ): Promise<CreateUploadResponse | 'repetition'> {
   refuseWhatCannotBe(request, limits)
-  const { accountId, quotaBytes } = creator
+  const { accountId } = creator
   const poolId = request.poolId ?? pools.defaultId
   const policy = await requireWelcome(sql, poolId, { creator, request }, { lock: false })
   const storage = await pools.open(poolId)
@@ -81,35 +75,47 @@ async function create(
     : undefined
   if (existing) return existing
 
+  const begun = await begin({ sql, pools, sealer, limits }, { creator, poolId, policy, request, keyed }, storage)
+  if (begun !== 'repetition') signals.send({ kind: 'events' })
+  return begun
+}
+
+/** Makes the sink, then the upload's rows. What comes to nothing leaves no sink. */
+async function begin(
+  { sql, pools, sealer, limits }: Omit<CreateDeps, 'signals'>,
+  { creator, poolId, policy, request, keyed }: Creation,
+  storage: Storage,
+): Promise<CreateUploadResponse | 'repetition'> {
+  const { accountId, quotaBytes } = creator
+  const { fileSize: sizeBytes, encryptPassword } = request
   await requireOpenUploads(sql, accountId, { limit: limits.openPerAccount, more: 1 })
   const taskId = newTaskId()
   const chunkSizeBytes = planChunkSize(request, limits, storage.leastChunkBytes)
-  const chunksCount = Math.ceil(request.fileSize / chunkSizeBytes)
-  const sinkKey = await storage.createSink({ taskId, sizeBytes: request.fileSize, chunkSizeBytes })
+  const chunksCount = Math.ceil(sizeBytes / chunkSizeBytes)
+  const sinkKey = await storage.createSink({ taskId, sizeBytes, chunkSizeBytes })
+  const removeSink = () => storage.removeSink(sinkKey, { id: taskId, epoch: 0 }, undefined).catch(() => {})
+  const isShared = policy.instantAcrossAccounts === true && encryptPassword === undefined
   try {
     const plan = { taskId, accountId, poolId, sinkKey, chunkSizeBytes, chunksCount }
     const written = await transact(sql, async (query) => {
-      if (keyed && !(await keepForRepetition(query, keyed, { taskId } satisfies CreatedUpload))) return false
+      if (keyed && !(await keepForRepetition(query, keyed, { taskId } satisfies CreatedUpload))) return undefined
       await requireWelcome(query, poolId, { creator, request }, { lock: true })
       await record(query, plan, request)
-      const { encryptPassword } = request
       if (encryptPassword !== undefined) await keepSecrets(query, sealer, taskId, { encryptPassword })
-      const reservation = { accountId, poolId, reservedBytes: request.fileSize, uploadsCount: 1 }
+      const challenge = isShared ? await issueChallenge(query, { taskId, sizeBytes }) : undefined
+      const reservation = { accountId, poolId, reservedBytes: sizeBytes, uploadsCount: 1 }
       await takeFromQuota(query, pools.quota, [reservation], quotaBytes)
       // Counted while the account's usage is held, with this one.
       await requireOpenUploads(query, accountId, { limit: limits.openPerAccount, more: 0 })
-      return true
+      return challenge ? { challenge } : {}
     })
-    if (!written) {
-      await storage.removeSink(sinkKey, { id: taskId, epoch: 0 }, undefined).catch(() => {})
-      return 'repetition'
-    }
+    if (written) return { fileExists: false, taskId, chunkSize: chunkSizeBytes, chunksCount, ...written }
+    await removeSink()
+    return 'repetition'
   } catch (error) {
-    await storage.removeSink(sinkKey, { id: taskId, epoch: 0 }, undefined).catch(() => {})
+    await removeSink()
     throw error
   }
-  signals.send({ kind: 'events' })
-  return { fileExists: false, taskId, chunkSize: chunkSizeBytes, chunksCount }
 }
 
 async function withDirect(
@@ -120,22 +126,6 @@ async function withDirect(
   if (created.fileExists) return created
   const wanted = { taskId: created.taskId, accountId }
   return { ...created, direct: (await firstDirectPage(deps, wanted)) ?? null }
-}
-
-/**
- * Asks the pool, before anything is made of the request, and again in the transaction that makes it: then nobody changes the
- * pool's mind before that ends.
- */
-async function requireWelcome(
-  query: Query,
-  poolId: string,
-  { creator, request }: { creator: Creator; request: CreateUploadRequest },
-  options: { lock: boolean },
-): Promise<PoolPolicy> {
-  const { contentType, fileSize: sizeBytes, encryptPassword } = request
-  const policy = await requirePool(query, poolId, creator, options)
-  requireContent(policy, { contentType, sizeBytes, isEncrypted: encryptPassword !== undefined })
-  return policy
 }
 
 function refuseWhatCannotBe(request: CreateUploadRequest, limits: UploadLimits): void {
@@ -161,50 +151,6 @@ function planChunkSize(request: CreateUploadRequest, limits: UploadLimits, least
   const asked = Math.max(leastChunkBytes, request.chunkSize ?? limits.defaultChunkSizeBytes)
   const least = Math.ceil(request.fileSize / maxChunks)
   return asked >= least ? asked : Math.ceil(least / raisedStep) * raisedStep
-}
-
-type Existing = {
-  creator: Creator
-  poolId: string
-  policy: PoolPolicy
-  request: CreateUploadRequest
-  keyed: KeyedRequest | undefined
-}
-
-async function addExisting(
-  sql: Sql,
-  quota: QuotaRules,
-  storage: Storage,
-  { creator, poolId, policy, request, keyed }: Existing,
-): Promise<CreateUploadResponse | 'repetition' | undefined> {
-  const { accountId, quotaBytes } = creator
-  const sha256 = Buffer.from(request.hash, 'hex')
-  const object = await findOwnObject(sql, { accountId, poolId, sha256, sizeBytes: request.fileSize })
-  if (!object) return undefined
-  if (asksForBytes(policy)) {
-    // They may have come here under another policy, or another name of a type.
-    const head = await readHead(storage, { ...object, sizeBytes: request.fileSize })
-    if (!head) return undefined
-    await requireBytes(policy, { contentType: request.contentType, isEncrypted: false }, head)
-  }
-  const id = randomUUID()
-  const file = await transact(sql, async (query) => {
-    if (keyed && !(await keepForRepetition(query, keyed, { fileId: id } satisfies CreatedUpload))) return undefined
-    await requireWelcome(query, poolId, { creator, request }, { lock: true })
-    const made = await insertFile(query, {
-      id,
-      accountId,
-      objectId: object.objectId,
-      bundleId: request.bundleId ?? null,
-      name: request.fileName,
-      contentType: request.contentType,
-      expiredAt: request.expiredAt ?? null,
-    })
-    const more = { accountId, poolId, usedBytes: made.sizeBytes, filesCount: 1 }
-    await takeFromQuota(query, quota, [more], quotaBytes)
-    return made
-  })
-  return file ? { fileExists: true, file: presentFile(file) } : 'repetition'
 }
 
 type Plan = {

@@ -18,6 +18,7 @@ import type { SealedSink } from '../storage/contract.ts'
 import { type JobContext, type JobOutcome, Permanent, StopReason } from '../tasks/define-job.ts'
 import { loadChecksumLike } from './checksum.ts'
 import { clearSink } from './clear.ts'
+import { completedEvent } from './completed-event.ts'
 
 export type FinishedUpload = { fileId: string }
 export type FinishDeps = { pools: Pools; crypt: Workforce; sealer: Sealer | undefined }
@@ -200,20 +201,4 @@ async function commitFile(query: Query, upload: UploadRow, file: NewFile): Promi
   const { accountId, poolId } = upload
   await changeUsage(query, [{ accountId, poolId, usedBytes: upload.fileSizeBytes, filesCount: 1 }])
   await closeUpload(query, upload.taskId, file.id)
-}
-
-function completedEvent(upload: UploadRow, fileId: string, endedAt: Date) {
-  const completedAt = endedAt.toISOString()
-  const { taskId, fileName, fileSizeBytes: fileSize, chunksCount } = upload
-  const lastProgress = {
-    taskId,
-    fileName,
-    fileSize,
-    chunksUploaded: chunksCount,
-    chunksTotal: chunksCount,
-    progress: 100,
-    status: 'Completed' as const,
-    lastActivity: completedAt,
-  }
-  return { type: 'upload.completed' as const, data: { taskId, fileId, fileName, fileSize, completedAt, lastProgress } }
 }

@@ -4,6 +4,7 @@ import type { Query } from '../db/connect.ts'
 import { findFile } from '../db/files.ts'
 import { findUpload } from '../db/uploads.ts'
 import { presentFile } from '../files/get.ts'
+import { openChallenge } from './challenge.ts'
 import { createdGone, earlierAnswer, type KeyedRequest } from '../tasks/idempotency.ts'
 
 /** What is kept of a creation under its Idempotency-Key: what it made. */
@@ -28,5 +29,6 @@ export async function earlierCreation(query: Query, keyed: KeyedRequest): Promis
   const upload = await findUpload(query, { taskId: created.taskId, accountId })
   if (!upload) throw createdGone(created)
   const { taskId, chunkSizeBytes: chunkSize, chunksCount } = upload
-  return { fileExists: false, taskId, chunkSize, chunksCount }
+  const challenge = await openChallenge(query, taskId)
+  return { fileExists: false, taskId, chunkSize, chunksCount, ...(challenge ? { challenge } : {}) }
 }

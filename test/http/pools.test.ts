@@ -64,6 +64,7 @@ describe('pools over the API', { timeout: 60_000 }, () => {
       encryption: 'allowed',
       defaultExpirySeconds: null,
       directUpload: true,
+      instantAcrossAccounts: false,
       costMultiplier: 0.5,
     }
     const other = await stage.client({ api: 1 })
