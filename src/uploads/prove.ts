@@ -93,7 +93,7 @@ async function finish(
 ): Promise<ProveUploadResponse> {
   const { sql, signals, dispatcher } = deps
   const fileId = randomUUID()
-  const { upload, file, hasFreed } = await transact(sql, async (query) => {
+  const done = await transact(sql, async (query) => {
     const upload = await findUpload(query, { taskId, accountId: user.accountId }, { lock: true })
     const ended = upload && (await completeUnclaimed(query, { taskId, results: { fileId } }))
     if (!ended) throw new AppError('UPLOAD_ENDED', 'The upload has ended meanwhile.', { details: { taskId } })
@@ -108,7 +108,7 @@ async function finish(
   })
   signals.send({ kind: 'events' })
   signals.send({ kind: 'task', taskId })
-  if (hasFreed) dispatcher.admit()
-  await clearSink(deps, { ...upload, keepKey: null })
-  return { fileExists: true, file: presentFile(file) }
+  if (done.hasFreed) dispatcher.admit()
+  await clearSink(deps, { ...done.upload, keepKey: null })
+  return { fileExists: true, file: presentFile(done.file) }
 }
