@@ -51,6 +51,16 @@ export type PoolSettings = Pick<OpenOptions, 'dataDir' | 'uploadsPath' | 'readVa
  * and a default pool that cannot be opened, are errors.
  */
 export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Promise<Pools> {
+  await declareAll(sql, settings)
+  const pools = poolsOf(sql, settings, log)
+  await pools.refresh()
+  await pools.open(pools.defaultId)
+  void pools.check().catch((error: unknown) => log.warn({ err: error }, 'the storage pools could not be looked at'))
+  return pools
+}
+
+/** The pools that are in the ledger, each opened when it is asked for. Changes nothing there. */
+export function poolsOf(sql: Sql, settings: PoolSettings, log: Log): Pools {
   const { defaultPoolId: defaultId, dataDir, quota, declared } = settings
   const failedIn = new WeakMap<Error, string>()
   const note = (poolId: string) => (error: unknown) => {
@@ -86,11 +96,6 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
     for (const poolId of await known.replace(await listPools(sql))) checks.forget(poolId)
   }
 
-  await declareAll(sql, settings)
-  await refresh()
-  await open(defaultId)
-  const check = async () => Promise.all((await listPools(sql)).map((pool) => checks.check(pool)))
-  void check().catch((error: unknown) => log.warn({ err: error }, 'the storage pools could not be looked at'))
   return {
     defaultId,
     quota,
@@ -100,7 +105,7 @@ export async function openPools(sql: Sql, settings: PoolSettings, log: Log): Pro
     peek: (poolId) => known.peek(poolId),
     refresh,
     tryOut: (pool) => problemIn(openPlace(pool).then(probe)),
-    check,
+    check: async () => Promise.all((await listPools(sql)).map((pool) => checks.check(pool))),
     outageOf,
   }
 }

@@ -2,7 +2,7 @@ import { stat, truncate } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import postgres from 'postgres'
 import { deathCounter } from './death-counter.ts'
-import { openCluster } from './postgres-cluster.ts'
+import { embeddedDatabase as database, openCluster } from './postgres-cluster.ts'
 import { type PostgresServer, startServer } from './postgres-server.ts'
 
 export type EmbeddedPostgres = {
@@ -22,8 +22,6 @@ export type EmbeddedPostgresOptions = {
   /** Called when the server keeps dying and is not started again. */
   onGivenUp?: () => void
 }
-
-const database = 'longshore'
 
 /**
  * Starts the Postgres of a DATA_DIR, and makes it first if there is none. It listens on a free port of the loopback

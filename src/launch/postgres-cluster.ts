@@ -25,6 +25,7 @@ export type ClusterOptions = {
 }
 
 const user = 'longshore'
+export const embeddedDatabase = 'longshore'
 
 /**
  * Makes the cluster of a DATA_DIR ready to be started: creates it if there is none yet, ends a server that a killed
@@ -37,13 +38,17 @@ export async function openCluster({ dataDir, log, signal }: ClusterOptions): Pro
     const password = await keptSecret(dataDir, 'postgres-password')
     if (!(await isInitialised(place.dataFolder))) await initialise(place, password, log, signal)
     if (await stopLeftover(place.dataFolder)) log('Stopped the Postgres that an earlier start had left running.')
-    const databaseUrl = (port: number, database: string) =>
-      `postgres://${user}:${password}@127.0.0.1:${port}/${database}`
+    const databaseUrl = (port: number, database: string) => embeddedUrl(password, port, database)
     return { place, logFile: join(dataDir, 'postgres.log'), databaseUrl, release }
   } catch (error) {
     release()
     throw error
   }
+}
+
+/** The address of a database of an embedded Postgres, Longshore's own unless another is named. */
+export function embeddedUrl(password: string, port: number, database = embeddedDatabase): string {
+  return `postgres://${user}:${password}@127.0.0.1:${port}/${database}`
 }
 
 /** A copied DATA_DIR notes the same place as its original; only one of them may use it at a time. */

@@ -79,6 +79,18 @@ export type Storage = {
   /** What was begun in the pool and has neither become an object nor been removed, whoever knows of it. */
   listUnfinished: () => AsyncIterable<Unfinished>
 
+  /**
+   * What lies among the pool's objects, whoever knows of it, in pages of up to 1,000 in the order of their keys' bytes. What
+   * comes and goes meanwhile may be among them or not.
+   */
+  listObjects: () => AsyncIterable<StoredObject[]>
+
+  /** How many bytes an object has; undefined when it is not there. */
+  sizeOf: (key: string) => Promise<number | undefined>
+
+  /** Whether there is anything of an unfinished upload: its sink, whatever a claim calls it, or an object that a claim made of it. */
+  hasSink: (sink: SinkKey) => Promise<boolean>
+
   /** What clients may do with the pool without us in between; undefined when nothing. */
   direct?: DirectAccess | undefined
 
@@ -91,6 +103,9 @@ export type Storage = {
 
 /** What an interrupted process may have left; `id` is the task's or the output's that it was begun for. */
 export type Unfinished = { id: string; beganAt: Date; discard: () => Promise<void> }
+
+/** `key` may be one that no pool makes, when somebody else put it there. */
+export type StoredObject = { key: string; sizeBytes: number; modifiedAt: Date }
 
 /** A sink in the hands of one claim. */
 export type SealedSink = {

@@ -27,6 +27,11 @@ export const copySuffix = '.copy'
 const idLength = 36
 const sinkPattern = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(\.r[1-9][0-9]*)?$/
 
+/** The id of the upload that a sink is of. Throws on a key that no local pool can have made. */
+export function sinkId(key: SinkKey): string {
+  return matching(sinkPattern, key, 'sink key').slice(0, idLength)
+}
+
 /** The layout of a pool. Its functions throw on every name or key that the pool cannot have made, before any path is built. */
 export function localLayout(root: string, uploads: string): LocalLayout {
   const outputs = join(root, '.outputs')
@@ -40,7 +45,7 @@ export function localLayout(root: string, uploads: string): LocalLayout {
       const reopenedKey = `${id}.r${epoch}`
       return { held: join(uploads, `${id}.e${epoch}`), reopened: sink(reopenedKey), reopenedKey }
     },
-    unflushedMark: (key) => `${sink(matching(sinkPattern, key, 'sink key').slice(0, idLength))}.unflushed`,
+    unflushedMark: (key) => `${sink(sinkId(key))}.unflushed`,
     outputs,
     output: (name) => {
       const { id, epoch } = checked(name)

@@ -10,6 +10,7 @@ import { type LocalLayout, localLayout } from './local-layout.ts'
 import { continueObject, copyObject, createObject, discardObject } from './local-object.ts'
 import { readObject } from './local-reader.ts'
 import { listUnfinished } from './local-leftovers.ts'
+import { hasSink, listObjects, sizeOf } from './local-listing.ts'
 import { sealSink } from './local-sealed.ts'
 import { createSink, openSink, removeSink } from './local-sink.ts'
 import { writeBody } from './local-writer.ts'
@@ -52,6 +53,9 @@ export async function openLocalStorage(options: {
     read: async (key, range) => readObject(layout.object(key), range),
     remove: async (key) => onMedium(() => rm(layout.object(key), { force: true })),
     listUnfinished: () => listUnfinished(layout),
+    listObjects: () => listObjects(layout),
+    sizeOf: (key) => sizeOf(layout, key),
+    hasSink: (sink) => hasSink(layout, sink),
     probe: () => probe(layout),
     freeBytes: () => onMedium(() => freeBytes(layout)),
   }

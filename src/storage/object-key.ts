@@ -16,6 +16,13 @@ export function keyStem(id: string): string {
   return `objects/${id.slice(-4, -2)}/${id.slice(-2)}/${id}-`
 }
 
+const madeKeyPattern = /^objects\/\w{2}\/\w{2}\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+$/
+
+/** The id of the upload or output that a key was made for; undefined for what a pool has from somebody else. */
+export function idOfKey(key: string): string | undefined {
+  return madeKeyPattern.exec(key)?.[1]
+}
+
 /** Answers the key. Throws on one that no pool can have made, before any path or address is built of it. */
 export function checkedObjectKey(key: string): string {
   return matching(objectKeyPattern, key, 'object key')

@@ -1,5 +1,5 @@
 import type { ObjectName, SinkKey } from './contract.ts'
-import { checkedObjectKey, keyStem, objectKeyOf } from './object-key.ts'
+import { checkedObjectKey, idOfKey, keyStem, objectKeyOf } from './object-key.ts'
 
 /** An upload's multipart upload, or where its object will be when it is empty: `uploadId` is '' then. */
 export type S3Sink = ObjectName & { sizeBytes: number; chunkSizeBytes: number; uploadId: string }
@@ -17,15 +17,13 @@ export type S3Layout = {
   idOf: (fullKey: string) => string | undefined
 }
 
-const keyEnd = /^objects\/\w{2}\/\w{2}\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-\d+$/
-
 export function s3Layout(prefix: string): S3Layout {
   return {
     prefix,
     object: (key) => prefix + checkedObjectKey(key),
     of: (name) => prefix + objectKeyOf(name),
     stem: (id) => prefix + keyStem(id),
-    idOf: (fullKey) => (fullKey.startsWith(prefix) ? keyEnd.exec(fullKey.slice(prefix.length))?.[1] : undefined),
+    idOf: (fullKey) => (fullKey.startsWith(prefix) ? idOfKey(fullKey.slice(prefix.length)) : undefined),
   }
 }
 

@@ -1,9 +1,10 @@
-import { DeleteObjectCommand, ListObjectsV2Command, type ListObjectsV2CommandInput } from '@aws-sdk/client-s3'
+import { DeleteObjectCommand } from '@aws-sdk/client-s3'
 import type { ObjectName, SinkKey, Unfinished } from './contract.ts'
 import { settleMultipart } from './s3-complete.ts'
 import { unlessGone } from './s3-failure.ts'
 import { headObject } from './s3-head.ts'
 import { parseSinkKey } from './s3-layout.ts'
+import { listPages } from './s3-listing.ts'
 import { abortMultipart, listMultiparts, type Multipart } from './s3-multipart.ts'
 import type { S3Pool } from './s3-pool.ts'
 import { probeIdOf } from './s3-probe.ts'
@@ -34,7 +35,7 @@ export async function removeSink(
   }
   // A store whose lists lag behind may not name what was made last.
   const keys = new Set([pool.layout.of(sink)])
-  for await (const key of listKeys(pool, stem)) keys.add(key)
+  for await (const page of listPages(pool, stem)) for (const { key } of page) keys.add(key)
   for (const key of keys) if (key !== kept) await removeKey(pool, key)
 }
 
@@ -58,14 +59,4 @@ export async function* listUnfinished(pool: S3Pool): AsyncGenerator<Unfinished> 
 async function discardMultipart(pool: S3Pool, multipart: Multipart): Promise<void> {
   if (await headObject(pool, multipart.key)) await settleMultipart(pool, multipart)
   else await abortMultipart(pool, multipart)
-}
-
-async function* listKeys(pool: S3Pool, stem: string): AsyncGenerator<string> {
-  for (let input: ListObjectsV2CommandInput | undefined = { Bucket: pool.bucket, Prefix: stem }; input; ) {
-    const about: ListObjectsV2CommandInput = input
-    const page = await retrying(() => pool.client.send(new ListObjectsV2Command(about)), { patienceMs: briefMs })
-    for (const { Key: key } of page.Contents ?? []) if (key !== undefined) yield key
-    const { NextContinuationToken: next } = page
-    input = page.IsTruncated === true && next !== undefined ? { ...about, ContinuationToken: next } : undefined
-  }
 }

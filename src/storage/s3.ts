@@ -1,6 +1,8 @@
 import type { Storage } from './contract.ts'
 import { copyObject } from './s3-copy.ts'
 import { directAccess } from './s3-direct.ts'
+import { headObject } from './s3-head.ts'
+import { hasSink, listObjects } from './s3-listing.ts'
 import { continueObject } from './s3-object.ts'
 import { connectS3, type ReadVariable } from './s3-pool.ts'
 import { probe } from './s3-probe.ts'
@@ -35,6 +37,9 @@ export function openS3Storage(settings: S3Settings, readVariable: ReadVariable):
     read: (key, range) => readObject(pool, layout.object(key), range),
     remove: (key) => removeKey(pool, layout.object(key)),
     listUnfinished: () => listUnfinished(pool),
+    listObjects: () => listObjects(pool),
+    sizeOf: async (key) => (await headObject(pool, layout.object(key)))?.sizeBytes,
+    hasSink: (sink) => hasSink(pool, sink),
     direct: directAccess(pool, settings),
     probe: () => probe(pool),
     freeBytes: async () => undefined,

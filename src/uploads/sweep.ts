@@ -51,7 +51,8 @@ export async function sweepUnknownStaging({ sql, pools, log }: ClearDeps, graceM
   return removed
 }
 
-async function* oldInBatches(storage: Storage, graceMs: number): AsyncGenerator<Unfinished[]> {
+/** What lies unfinished in a pool since longer than `graceMs`, some at a time. */
+export async function* oldInBatches(storage: Storage, graceMs: number): AsyncGenerator<Unfinished[]> {
   let old: Unfinished[] = []
   for await (const one of storage.listUnfinished()) {
     if (Date.now() - one.beganAt.getTime() < graceMs) continue

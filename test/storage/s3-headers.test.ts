@@ -96,6 +96,17 @@ describe('an S3 store', () => {
     await expect(upload.write(0)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE', ...named })
   })
 
+  it('is asked for page after page of its objects', async () => {
+    const listed = (key: string, more: string) =>
+      `<ListBucketResult><Contents><Key>p/${key}</Key><Size>7</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents>${more}</ListBucketResult>`
+    const more = '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>'
+    store.refuse('GET', { status: 200, body: listed('objects/a', more) }, { status: 200, body: listed('objects/b', '') })
+    const pages = []
+    for await (const page of open({ prefix: 'p/' }).listObjects()) pages.push(page)
+    const object = { sizeBytes: 7, modifiedAt: new Date('2026-01-02T03:04:05Z') }
+    expect(pages).toEqual([[{ key: 'objects/a', ...object }], [{ key: 'objects/b', ...object }]])
+  })
+
   it('is sent no part by a probe where no checksums are sent', async () => {
     store.refuse('HEAD', { status: 404 })
     await open({ checksums: 'WHEN_REQUIRED' }).probe()

@@ -10,8 +10,8 @@ export type Canned = { status: number; headers?: Record<string, string>; body?: 
 export type CannedStore = {
   endpoint: string
   asked: Asked[]
-  /** What is answered instead of yes. */
-  refuse: (what: string, answer: Canned) => void
+  /** What is answered instead of yes; several are answered one after the other, the last of them from then on. */
+  refuse: (what: string, ...answers: Canned[]) => void
   /** Forgets what it was asked and told. */
   reset: () => void
 }
@@ -40,13 +40,13 @@ const yes = new Map<string, Canned>([
  */
 export async function startCannedStore(): Promise<CannedStore> {
   const asked: Asked[] = []
-  const refusals = new Map<string, Canned>()
+  const refusals = new Map<string, Canned[]>()
   const server = createServer((request, response) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://any')
     const what = nameOf(request.method ?? '', searchParams, request.headers)
     asked.push({ what, headers: request.headers })
     void text(request).then(() => {
-      const { status, headers, body = '' } = refusals.get(what) ?? yes.get(what) ?? { status: 200 }
+      const { status, headers, body = '' } = next(refusals.get(what)) ?? yes.get(what) ?? { status: 200 }
       response.writeHead(status, { etag: '"e"', ...headers }).end(body)
     })
   })
@@ -58,12 +58,16 @@ export async function startCannedStore(): Promise<CannedStore> {
   return {
     endpoint: `http://127.0.0.1:${Object(server.address()).port}`,
     asked,
-    refuse: (what, answer) => void refusals.set(what, answer),
+    refuse: (what, ...answers) => void refusals.set(what, answers),
     reset: () => {
       asked.length = 0
       refusals.clear()
     },
   }
+}
+
+function next(answers: Canned[] | undefined): Canned | undefined {
+  return answers && answers.length > 1 ? answers.shift() : answers?.[0]
 }
 
 function nameOf(method: string, query: URLSearchParams, headers: IncomingHttpHeaders): string {

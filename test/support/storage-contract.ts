@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe } from 'vitest'
 import type { StorageFixture } from './sample-upload.ts'
 import { claiming, finishing, objects, reopening } from './storage-contract-finishing.ts'
+import { listing } from './storage-contract-listing.ts'
 import { growing } from './storage-contract-objects.ts'
 import { refusing, writing } from './storage-contract-writing.ts'
 
@@ -43,6 +44,9 @@ export function storageContract(
     })
     describe('objects', () => {
       objects(current)
+    })
+    describe('what lies in it', () => {
+      listing(current)
     })
   })
 }

@@ -67,6 +67,8 @@ export const objects = pgTable(
     index('objects_sha256').on(table.sha256),
     index('objects_orphaned').on(table.orphanedAt).where(sql`orphaned_at is not null`),
     index('objects_pool').on(table.poolId, table.id),
+    // In the order in which stores list their keys.
+    index('objects_place').on(table.poolId, sql`key collate "C"`),
   ],
 )
 

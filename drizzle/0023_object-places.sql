@@ -1,0 +1,1 @@
+CREATE INDEX "objects_place" ON "objects" USING btree ("pool_id",key collate "C");
