@@ -100,7 +100,11 @@ describe('an S3 store', () => {
     const listed = (key: string, more: string) =>
       `<ListBucketResult><Contents><Key>p/${key}</Key><Size>7</Size><LastModified>2026-01-02T03:04:05.000Z</LastModified></Contents>${more}</ListBucketResult>`
     const more = '<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>'
-    store.refuse('GET', { status: 200, body: listed('objects/a', more) }, { status: 200, body: listed('objects/b', '') })
+    store.refuse(
+      'GET',
+      { status: 200, body: listed('objects/a', more) },
+      { status: 200, body: listed('objects/b', '') },
+    )
     const pages = []
     for await (const page of open({ prefix: 'p/' }).listObjects()) pages.push(page)
     const object = { sizeBytes: 7, modifiedAt: new Date('2026-01-02T03:04:05Z') }
