@@ -46,7 +46,7 @@ export async function startCannedStore(): Promise<CannedStore> {
     const what = nameOf(request.method ?? '', searchParams, request.headers)
     asked.push({ what, headers: request.headers })
     void text(request).then(() => {
-      const { status, headers, body = '' } = next(refusals.get(what)) ?? yes.get(what) ?? { status: 200 }
+      const { status, headers, body = '' } = turnOf(refusals.get(what)) ?? yes.get(what) ?? { status: 200 }
       response.writeHead(status, { etag: '"e"', ...headers }).end(body)
     })
   })
@@ -66,7 +66,7 @@ export async function startCannedStore(): Promise<CannedStore> {
   }
 }
 
-function next(answers: Canned[] | undefined): Canned | undefined {
+function turnOf(answers: Canned[] | undefined): Canned | undefined {
   return answers && answers.length > 1 ? answers.shift() : answers?.[0]
 }
 
