@@ -1,3 +1,4 @@
+import type { Band } from '../contract/task.ts'
 import { jsonb, type Query } from './connect.ts'
 import { sweepsOffice } from './elections.ts'
 
@@ -25,11 +26,15 @@ export async function forgetWorker(query: Query, id: string): Promise<void> {
   await query`delete from workers where id = ${id} or seen_at < now() - interval '1 day'`
 }
 
-/** How many workers were seen in the last `withinMs`. */
-export async function countWorkers(query: Query, withinMs: number): Promise<number> {
-  const [row] = await query<[{ count: number }]>`
-    select count(*)::int as count from workers where seen_at > now() - ${withinMs} * interval '1 millisecond'`
-  return row.count
+export type WorkerCounts = { all: number; byBand: Record<Band, number> }
+
+/** How many workers were seen in the last `withinMs`, and how many of them serve each band. */
+export async function countWorkers(query: Query, withinMs: number): Promise<WorkerCounts> {
+  const [{ all, ...byBand }] = await query<[{ all: number } & WorkerCounts['byBand']]>`
+    select count(*)::int as all, count(*) filter (where 'high' = any(bands))::int as high,
+      count(*) filter (where 'normal' = any(bands))::int as normal, count(*) filter (where 'low' = any(bands))::int as low
+    from workers where seen_at > now() - ${withinMs} * interval '1 millisecond'`
+  return { all, byBand }
 }
 
 /** The task types that some live worker can run. */

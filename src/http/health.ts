@@ -1,54 +1,92 @@
 import { Router } from 'express'
+import type { Band } from '../contract/task.ts'
+import { listBands } from '../db/bands.ts'
 import { pingDatabase, type Sql } from '../db/connect.ts'
-import { countWorkers, listUnservedTypes } from '../db/workers.ts'
+import { countWorkers, listUnservedTypes, type WorkerCounts } from '../db/workers.ts'
 import type { Pools } from '../files/pools.ts'
 import type { Log } from '../log.ts'
 import type { Engine } from '../queue/engine.ts'
+import { kept } from './kept.ts'
 
 export type HealthDeps = { sql: Sql; engine: Engine; pools: Pools; log: Log }
 
 const answerWithinMs = 3000
+/** Anybody may ask, as often as he likes: for so long he is told what was found for the last one. */
+const readyKeptMs = 500
+const uploadsKeptMs = 2000
 /** Workers say that they are there every 5 s. */
 const workerSeenWithinMs = 15_000
+/** Uploads are finished in this one unless their creators say otherwise. */
+const finishingBand: Band = 'high'
 
 /** `/health/…`: for load balancers and people; without a token, so without a word that is nobody's business. */
 export function healthRoutes(deps: HealthDeps): Router {
   const router = Router()
+  const ready = kept(readyKeptMs, () => checkReady(deps))
+  const uploads = kept(uploadsKeptMs, () => checkUploads(deps))
 
   router.get('/live', (_request, response) => {
     response.json({ status: 'ok' })
   })
 
-  router.get('/ready', async (_request, response) => {
-    const checks = await check(deps)
-    const ready = checks.database && checks.engine && checks.workers > 0
-    response.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable', ...checks })
-  })
-
-  router.get('/uploads', async (_request, response) => {
-    const [checks, pools, queues, unservedTypes] = await Promise.all([
-      check(deps),
-      within(deps.pools.check()).catch(() => undefined),
-      within(deps.engine.counts()).catch(() => undefined),
-      // Tasks of these types wait until a worker comes that knows them.
-      within(listUnservedTypes(deps.sql)).catch(() => undefined),
-    ])
-    // As good as full is out of order as well: the next chunk would be refused.
-    const storage = pools?.some((pool) => pool.poolId === deps.pools.defaultId && pool.problem === null) ?? false
-    const healthy = checks.database && checks.engine && storage && checks.workers > 0
-    response
-      .status(healthy ? 200 : 503)
-      .json({ status: healthy ? 'ok' : 'unavailable', ...checks, storage, pools, queues, unservedTypes })
-  })
-
+  for (const [path, ask] of [['/ready', ready] as const, ['/uploads', uploads] as const]) {
+    router.get(path, async (_request, response) => {
+      const answer = await ask()
+      response.status(answer.status === 'ok' ? 200 : 503).json(answer)
+    })
+  }
   return router
 }
 
-async function check(deps: HealthDeps): Promise<{ database: boolean; engine: boolean; workers: number }> {
+async function checkReady(deps: HealthDeps) {
+  const { workers, ...parts } = await check(deps)
+  return { status: wordFor(parts.database && parts.engine && workers.all > 0), ...parts, workers: workers.all }
+}
+
+async function checkUploads(deps: HealthDeps) {
+  const [{ workers, ...parts }, pools, bands, unservedTypes] = await Promise.all([
+    check(deps),
+    within(deps.pools.check()).catch(() => undefined),
+    within(listBands(deps.sql)).catch(() => undefined),
+    // Tasks of these types wait until a worker comes that knows them.
+    within(listUnservedTypes(deps.sql)).catch(() => undefined),
+  ])
+  // As good as full is out of order as well: the next chunk would be refused.
+  const storage = pools?.some((pool) => pool.poolId === deps.pools.defaultId && pool.problem === null) ?? false
+  const queues = bands?.map(({ band, waiting, admitted, running, oldestReadyAt, pausedAt }) => ({
+    band,
+    waiting: waiting + admitted,
+    active: running,
+    oldestWaitSeconds: oldestReadyAt === null ? 0 : Math.max(0, (Date.now() - oldestReadyAt.getTime()) / 1000),
+    paused: pausedAt !== null,
+    workers: workers.byBand[band],
+  }))
+  const finishing = queues?.some(
+    ({ band, paused, workers: serving }) => band === finishingBand && !paused && serving > 0,
+  )
+  return {
+    status: wordFor(parts.database && parts.engine && storage && finishing === true),
+    ...parts,
+    workers: workers.all,
+    storage,
+    pools,
+    queues: queues && Object.fromEntries(queues.map(({ band, ...queue }) => [band, queue])),
+    unservedTypes,
+  }
+}
+
+function wordFor(isHealthy: boolean): 'ok' | 'unavailable' {
+  return isHealthy ? 'ok' : 'unavailable'
+}
+
+type Parts = { database: boolean; engine: boolean; workers: WorkerCounts }
+
+async function check(deps: HealthDeps): Promise<Parts> {
+  const nobody = { all: 0, byBand: { high: 0, normal: 0, low: 0 } }
   const [database, engine, workers] = await Promise.all([
     answers(deps, 'database', () => pingDatabase(deps.sql)),
     answers(deps, 'engine', () => deps.engine.counts()),
-    within(countWorkers(deps.sql, workerSeenWithinMs)).catch(() => 0),
+    within(countWorkers(deps.sql, workerSeenWithinMs)).catch(() => nobody),
   ])
   return { database, engine, workers }
 }
