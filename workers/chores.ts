@@ -13,6 +13,7 @@ import type { Engine } from '../src/queue/engine.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
 import { sweepSecrets } from '../src/tasks/secrets.ts'
+import type { Dispatcher } from '../src/tasks/dispatch.ts'
 import type { RoomDeps } from '../src/tasks/room.ts'
 import { sweepSchedules } from '../src/tasks/ticks.ts'
 import { LostDeliveries } from '../src/tasks/lost-deliveries.ts'
@@ -25,7 +26,12 @@ import type { BandRates } from './rates.ts'
 
 export type ChoreDeps = ControlDeps &
   RoomDeps &
-  ClearDeps & { engine: Engine; scratchParent: string; notifiers: Notifiers }
+  ClearDeps & {
+    engine: Engine
+    dispatcher: Pick<Dispatcher, 'admit' | 'admitLost'>
+    scratchParent: string
+    notifiers: Notifiers
+  }
 
 export type ChoreSettings = {
   storage: { orphanGraceMs: number; trashRetentionMs: number }
@@ -88,16 +94,16 @@ function taskSweeps(
     dispatcher.admit()
     return count
   }
-  const refill = async (): Promise<number> => {
-    const count = await lost.sweepIfWiped()
-    if (count > 0) dispatcher.admit()
+  const thenRefill = async (lostOnes: Promise<number>): Promise<number> => {
+    const count = await lostOnes
+    if (count > 0) dispatcher.admitLost()
     return count
   }
   return [
     // After an outage of the ledger nobody's lease could be renewed: give everybody the time of one lease to do so.
     { name: 'leases', everyMs: 500, restAfterFailureMs: leaseMs, run: () => thenAdmit(sweepLeases(sql)) },
-    { name: 'wiped engine', everyMs: 400, run: refill },
-    { name: 'lost deliveries', everyMs: 1000, run: () => thenAdmit(lost.sweep()) },
+    { name: 'wiped engine', everyMs: 400, run: () => thenRefill(lost.sweepIfWiped()) },
+    { name: 'lost deliveries', everyMs: 1000, run: () => thenRefill(lost.sweep()) },
     { name: 'deadlines', everyMs: 1000, run: () => sweepDeadlines(deps) },
     { name: 'secrets', everyMs: 60_000, run: () => sweepSecrets(sql) },
     { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },

@@ -47,9 +47,14 @@ export async function joinRings(query: Query, members: readonly RingMember[]): P
  * Admits waiting tasks of one band to the engine, accounts in fair turns, as far as the window has room, and answers what
  * to deliver. Fair is start-time fair queueing (Goyal, Vin, Cheng 1996) with a cost of one per task: an account's next turn
  * follows its last one, but never lies before the turn that is being served. To be run in a transaction; the band's row
- * lock keeps other processes out.
+ * lock keeps other processes out. A window that is more than half full is left so, unless it is to be filled `whole`.
  */
-export async function admitBand(query: Query, band: Band, types: readonly string[]): Promise<Delivery[]> {
+export async function admitBand(
+  query: Query,
+  band: Band,
+  types: readonly string[],
+  { whole }: { whole: boolean } = { whole: false },
+): Promise<Delivery[]> {
   // Sent together; each sees what was committed when its own turn came, so the window is counted under the lock.
   const [[row], [window]] = await Promise.all([
     query<BandRow[]>`
@@ -62,7 +67,7 @@ export async function admitBand(query: Query, band: Band, types: readonly string
   const served = window.turn ?? row.turn
   const room = windowSize - window.waiting
   // Refilled in large steps, for each costs a transaction under the band's lock.
-  const refill = room >= windowSize / 2 ? room : 0
+  const refill = whole || room >= windowSize / 2 ? Math.max(0, room) : 0
   const newcomers = Math.max(0, Math.min(overflowStep, overflowSize - window.waiting))
   const limit = refill > 0 ? refill : newcomers
   if (limit === 0) return []

@@ -8,6 +8,8 @@ import type { Engine } from '../queue/engine.ts'
 export type Dispatcher = {
   /** Asks for waiting tasks to be handed to the engine, of these bands or of all, now and without waiting for it. Never throws. */
   admit: (of?: readonly Band[]) => void
+  /** The same after the engine has lost some: as many as it may hold, however many it still has. */
+  admitLost: () => void
   /** Says that a delivery of the band was claimed here: every so often that makes room for more. */
   claimed: (band: Band) => void
   /** Resolves when no admission is under way any more. */
@@ -25,16 +27,19 @@ const typesKnownForMs = 2000
 export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engine; log: Log }): Dispatcher {
   let running: Promise<void> | undefined
   const wanted = new Set<Band>()
+  let whole = false
   const claims = new Map<Band, number>()
   const typesOf = servedTypes(sql)
 
   const run = async (): Promise<void> => {
     while (wanted.size > 0) {
       const now = bands.filter((band) => wanted.has(band))
+      const how = { whole }
       wanted.clear()
+      whole = false
       try {
         const types = await typesOf()
-        await Promise.all(now.map((band) => admitAll(sql, engine, band, types)))
+        await Promise.all(now.map((band) => admitAll({ sql, engine }, band, types, how)))
       } catch (error) {
         log.warn({ err: error }, 'tasks could not be handed to the queue; the sweep tries again')
       }
@@ -49,6 +54,10 @@ export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engin
 
   return {
     admit,
+    admitLost: () => {
+      whole = true
+      admit()
+    },
     claimed: (band) => {
       const count = (claims.get(band) ?? 0) + 1
       claims.set(band, count)
@@ -60,9 +69,16 @@ export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engin
   }
 }
 
-async function admitAll(sql: Sql, engine: Engine, band: Band, types: readonly string[]): Promise<void> {
+async function admitAll(
+  { sql, engine }: { sql: Sql; engine: Engine },
+  band: Band,
+  types: readonly string[],
+  how: { whole: boolean },
+): Promise<void> {
   // A crash that undoes an admission leaves the task waiting for another one, with the same dispatch.
-  const deliveries = await transactReplanned(sql, (query) => admitBand(query, band, types), { isDurable: false })
+  const deliveries = await transactReplanned(sql, (query) => admitBand(query, band, types, how), {
+    isDurable: false,
+  })
   if (deliveries.length > 0) await engine.add(deliveries)
 }
 

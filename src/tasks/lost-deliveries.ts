@@ -7,6 +7,8 @@ const unclaimedAgeMs = 2000
 const lookUpsAtOnce = 2048
 /** A few deliveries tell of a wiped engine as well as all do, so they can be looked up sooner and more often. */
 const sampledAgeMs = 1000
+/** What an engine that lost something was given within this may be on its way to it still. */
+const underWayMs = 250
 const sampleSize = 16
 /** From taking a delivery to claiming its task: milliseconds. Who needs this much longer is dead, or was never told. */
 const takenGraceMs = 2000
@@ -41,7 +43,7 @@ export class LostDeliveries {
     const sample = await sampleUnclaimed(this.#sql, sampledAgeMs, sampleSize)
     if (sample.length === 0) return 0
     const found = await this.#engine.find(sample)
-    return found.includes('gone') ? this.sweep(sampledAgeMs) : 0
+    return found.includes('gone') ? this.sweep(underWayMs) : 0
   }
 
   async #lostOf(unclaimed: readonly Delivery[]): Promise<Delivery[]> {

@@ -46,6 +46,14 @@ describe('admission', () => {
     expect(await ledger.admit()).toHaveLength(256)
   })
 
+  it('is filled to the brim when the engine has lost some of it', async () => {
+    await ledger.addTasks(1000)
+    await serve((await ledger.admit()).slice(0, 10))
+    expect(await ledger.admit()).toEqual([])
+    expect(await ledger.admit('normal', ['Test'], { whole: true })).toHaveLength(10)
+    expect(await ledger.admit('normal', ['Test'], { whole: true })).toEqual([])
+  })
+
   it.each([
     ['untouched', 0],
     ['half way through', 200],

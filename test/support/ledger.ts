@@ -19,7 +19,7 @@ export type Ledger = {
   /** Adds many tasks of one account at once. */
   addTasks: (count: number, task?: AddedTask) => Promise<string[]>
   /** One round of admission to a band. Types are `Test` unless said otherwise. */
-  admit: (band?: Band, types?: readonly string[]) => Promise<Delivery[]>
+  admit: (band?: Band, types?: readonly string[], how?: { whole: boolean }) => Promise<Delivery[]>
   claim: (taskId: string, dispatch: number, workerId?: string) => Promise<ClaimedTask | undefined>
   /** Lets a claim's lease run out. */
   outlive: (claim: Pick<Claim, 'taskId'>) => Promise<void>
@@ -46,7 +46,7 @@ export async function openLedger(): Promise<Ledger> {
       return String(id)
     },
     addTasks,
-    admit: (band = 'normal', types = ['Test']) => transact(sql, (query) => admitBand(query, band, types)),
+    admit: (band = 'normal', types = ['Test'], how) => transact(sql, (query) => admitBand(query, band, types, how)),
     claim: async (taskId, dispatch, workerId = 'w') => {
       const [claimed] = await claimTasks(sql, workerId, [{ taskId, dispatch }])
       return claimed

@@ -53,7 +53,7 @@ describe('what the elected worker sweeps', () => {
     const registry = registerJobs([jobOf(completed)])
     const verbs = {
       signals: { send: () => {} },
-      dispatcher: { admit: () => {} },
+      dispatcher: { admit: () => {}, admitLost: () => {} },
       taskLimits: { openPerAccount: 100 },
       log: silent,
     }
