@@ -1,0 +1,127 @@
+import type { DirectPage } from '../contract/direct.ts'
+import type { FileView } from '../contract/file.ts'
+import type { CreateUploadResponse, UploadView } from '../contract/upload.ts'
+import type { Api } from './api.ts'
+import { LongshoreError } from './errors.ts'
+import type { Platform, Source } from './platform.ts'
+import type { ResumeNote, ResumeNotes } from './resume.ts'
+import type { UploadMeter } from './upload-meter.ts'
+import type { UploadOptions } from './upload-options.ts'
+
+/** An upload that is there and wants these chunks. */
+export type FoundUpload = {
+  taskId: string
+  chunkSize: number
+  chunksCount: number
+  missing: number[]
+  /** URLs at the store, when chunks may go there. */
+  direct: DirectPage | undefined
+  isResumed: boolean
+  noteKey: string
+}
+
+type Deps = { api: Api; platform: Platform; notes: ResumeNotes; signal: AbortSignal }
+
+/**
+ * Finds the upload that was begun with these bytes before, or creates one; answers the file when it is there already. A source
+ * that is noted with the same fingerprint is not read again: the server checks the SHA-256 in the end in any case.
+ */
+export async function findOrCreate(
+  deps: Deps,
+  source: Source,
+  options: UploadOptions,
+  meter: UploadMeter,
+): Promise<{ file: FileView } | FoundUpload> {
+  const { notes, signal } = deps
+  const early = keyOf(deps.api, options, source, options.resumeKey ?? source.fingerprint)
+  const note = early === undefined ? undefined : await notes.find(early)
+  const isSame = note?.fingerprint !== undefined && note.fingerprint === source.fingerprint
+  const hash = isSame ? note.hash : await source.hash({ onHashed: (bytes) => meter.hashed(bytes), signal })
+  const key = early ?? keyOf(deps.api, options, source, hash) ?? hash
+  const known = note ?? (await notes.find(key))
+  if (known !== undefined && known.hash === hash && known.sizeBytes === source.sizeBytes) {
+    const found = await resumeUpload(deps, known, key, options)
+    if (found !== undefined) return found
+  }
+  return create(deps, { source, options, hash, key })
+}
+
+function keyOf(api: Api, options: UploadOptions, source: Source, name: string | undefined): string | undefined {
+  if (name === undefined) return undefined
+  const { fileName = source.name, poolId, bundleId, encryptPassword } = options
+  const how = encryptPassword === undefined ? 'plain' : 'encrypted'
+  return JSON.stringify([api.url, name, fileName ?? null, poolId ?? null, bundleId ?? null, how])
+}
+
+async function resumeUpload(
+  { api, signal, notes }: Deps,
+  { taskId }: ResumeNote,
+  noteKey: string,
+  { direct = true }: UploadOptions,
+): Promise<{ file: FileView } | FoundUpload | undefined> {
+  const upload = await orGone(api.json<UploadView>({ path: `/files/upload/resume/${taskId}`, signal }))
+  if (upload?.status === 'Completed' && upload.fileId !== null) {
+    const file = await orGone(api.json<FileView>({ path: `/files/${upload.fileId}`, signal }))
+    await notes.forget(noteKey)
+    return file === undefined || file.deletedAt !== null ? undefined : { file }
+  }
+  if (upload === undefined || (upload.status !== 'InProgress' && upload.status !== 'Paused')) {
+    await notes.forget(noteKey)
+    return undefined
+  }
+  if (upload.status === 'Paused') await api.nothing({ method: 'POST', path: `/tasks/${taskId}/resume`, signal })
+  const there = new Set(upload.uploadedChunks)
+  const { chunkSize, chunksCount } = upload
+  const missing = Array.from({ length: chunksCount }, (_, index) => index).filter((index) => !there.has(index))
+  const page = direct && missing.length > 0 ? await directPage(api, taskId, signal) : undefined
+  return { taskId, chunkSize, chunksCount, missing, direct: page, isResumed: true, noteKey }
+}
+
+/** URLs at the store for what is missing; undefined where the pool takes chunks through the API only. */
+async function directPage(api: Api, taskId: string, signal: AbortSignal): Promise<DirectPage | undefined> {
+  const path = `/files/upload/direct/${taskId}/urls`
+  try {
+    return await api.json<DirectPage>({ method: 'POST', path, json: {}, isRepeatable: true, signal })
+  } catch (error) {
+    if (error instanceof LongshoreError && error.code === 'DIRECT_UNAVAILABLE') return undefined
+    throw error
+  }
+}
+
+async function create(
+  { api, notes, signal }: Deps,
+  { source, options, hash, key }: { source: Source; options: UploadOptions; hash: string; key: string },
+): Promise<{ file: FileView } | FoundUpload> {
+  const { poolId, bundleId, encryptPassword, expiredAt, chunkSize, direct = true } = options
+  const answer = await api.create<CreateUploadResponse>(
+    '/files/upload/create',
+    {
+      fileName: options.fileName ?? source.name ?? 'unnamed',
+      fileSize: source.sizeBytes,
+      contentType: options.contentType ?? source.contentType ?? 'application/octet-stream',
+      hash,
+      direct,
+      poolId,
+      bundleId,
+      encryptPassword,
+      expiredAt,
+      chunkSize,
+    },
+    { signal },
+  )
+  if (answer.fileExists) return { file: answer.file }
+  const { taskId, chunksCount } = answer
+  await notes.keep(key, { taskId, hash, sizeBytes: source.sizeBytes, fingerprint: source.fingerprint })
+  const missing = Array.from({ length: chunksCount }, (_, index) => index)
+  const page = answer.direct ?? undefined
+  return { taskId, chunkSize: answer.chunkSize, chunksCount, missing, direct: page, isResumed: false, noteKey: key }
+}
+
+async function orGone<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
+  try {
+    return await asked
+  } catch (error) {
+    if (error instanceof LongshoreError && error.status === 404) return undefined
+    throw error
+  }
+}
