@@ -1,26 +1,47 @@
-import type { Band } from './task.ts'
+import { z } from 'zod'
+import { count, id, instant } from './fields.ts'
+import { bands } from './task.ts'
 
-/** How a band stands. Times in ISO 8601; rates by the minute of the last hour, those in which nothing happened left out. */
-export type BandView = {
-  band: Band
-  pausedAt: string | null
-  /** Tasks that wait in the ledger, those that were handed to the queue, and those that run. */
-  waiting: number
-  admitted: number
-  running: number
-  /** For how long the longest waiting one has been ready. */
-  oldestWaitSeconds: number
-  minutes: { minute: string; started: number; completed: number; failed: number }[]
-}
+/** How a band stands. */
+export const bandView = z
+  .strictObject({
+    band: z.enum(bands),
+    pausedAt: instant.nullable(),
+    waiting: count.describe('Tasks that wait in the ledger.'),
+    admitted: count.describe('Those that were handed to the queue.'),
+    running: count,
+    oldestWaitSeconds: z.number().min(0).describe('For how long the longest waiting one has been ready.'),
+    minutes: z
+      .array(z.strictObject({ minute: instant, started: count, completed: count, failed: count }))
+      .describe('By the minute of the last hour, those in which nothing happened left out.'),
+  })
+  .meta({ id: 'Band' })
+export type BandView = z.output<typeof bandView>
 
-export type WorkerView = {
-  id: string
-  bands: string[]
-  concurrency: number
-  types: string[]
-  startedAt: string
-  seenAt: string
-  running: { workerId: string; taskId: string; type: string; name: string; accountId: string; epoch: number }[]
-}
+export const workerView = z
+  .strictObject({
+    id: z.string(),
+    bands: z.array(z.string()),
+    concurrency: count,
+    types: z.array(z.string()),
+    offers: z
+      .record(z.string(), z.record(z.string(), z.array(z.string()).readonly()))
+      .describe('What it can do of a type, where that depends on what is installed: type, parameter, values.'),
+    sweeps: z.boolean().describe('Whether it is the one that was elected to sweep.'),
+    startedAt: instant,
+    seenAt: instant,
+    running: z.array(
+      z.strictObject({
+        workerId: z.string(),
+        taskId: id,
+        type: z.string(),
+        name: z.string(),
+        accountId: id,
+        epoch: count,
+      }),
+    ),
+  })
+  .meta({ id: 'Worker' })
+export type WorkerView = z.output<typeof workerView>
 
 export type AdminFigures = { bands: BandView[]; workers: WorkerView[] }

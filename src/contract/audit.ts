@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { storableText } from './fields.ts'
+import { count, id, instant, storableText } from './fields.ts'
 
 const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text))
 
@@ -12,4 +12,25 @@ export const auditQuery = z.strictObject({
   until: moment.optional(),
   before: z.coerce.number().int().min(1).optional(),
   limit: z.coerce.number().int().min(1).max(200).default(50),
+})
+
+/** Answer of `GET /api/admin/audit`, the newest first. */
+export const auditPage = z.strictObject({
+  entries: z.array(
+    z
+      .strictObject({
+        id: count,
+        at: instant,
+        accountId: id,
+        isAdmin: z.boolean(),
+        action: z.string().describe('The method and the route, such as `PATCH /files/:fileId`.'),
+        thingIds: z.array(z.string()),
+        status: z.int(),
+        code: z.string().nullable(),
+        address: z.string(),
+        requestId: z.string(),
+      })
+      .meta({ id: 'AuditEntry' }),
+  ),
+  before: count.nullable().describe('To ask for the next page with; null when there is none.'),
 })

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import { storableText } from './fields.ts'
+import { count, id, instant, storableText } from './fields.ts'
+import { fileView } from './file.ts'
 
 const slug = z
   .string()
@@ -57,32 +58,44 @@ export const sharedFilesQuery = z.strictObject({
 /** Body of `POST /api/shared/{slug}/access`. */
 export const accessRequest = z.strictObject({ passcode: z.string().min(1).max(256) })
 
+/** Answer of `POST /api/shared/{slug}/access`. */
+export const grantedAccess = z.strictObject({
+  accessToken: z.string().describe('To be brought as a bearer token; the same is set as a cookie.'),
+  expiresAt: instant,
+})
+
 /** A bundle as its owner sees it. */
-export type BundleView = {
-  id: string
-  name: string
-  description: string | null
-  slug: string | null
-  shared: boolean
-  /** Where it is read without an account; null while it is not shared. */
-  sharePath: string | null
-  hasPasscode: boolean
-  expiredAt: string | null
-  filesCount: number
-  sizeBytes: number
-  createdAt: string
-  updatedAt: string
-}
+export const bundleView = z
+  .strictObject({
+    id,
+    name: z.string(),
+    description: z.string().nullable(),
+    slug: z.string().nullable(),
+    shared: z.boolean(),
+    sharePath: z.string().nullable().describe('Where it is read without an account; null while it is not shared.'),
+    hasPasscode: z.boolean(),
+    expiredAt: instant.nullable(),
+    filesCount: count,
+    sizeBytes: count,
+    createdAt: instant,
+    updatedAt: instant,
+  })
+  .meta({ id: 'Bundle' })
+export type BundleView = z.output<typeof bundleView>
 
 /** A bundle as whoever knows its slug sees it, and a file in it. Nothing in them says whose they are. */
-export type SharedBundleView = Pick<BundleView, 'name' | 'description' | 'expiredAt' | 'filesCount' | 'sizeBytes'> & {
-  slug: string
-}
-export type SharedFileView = {
-  id: string
-  name: string
-  size: number
-  contentType: string
-  hash: string
-  createdAt: string
-}
+export const sharedBundleView = z
+  .strictObject({
+    name: z.string(),
+    description: z.string().nullable(),
+    slug: z.string(),
+    expiredAt: instant.nullable(),
+    filesCount: count,
+    sizeBytes: count,
+  })
+  .meta({ id: 'SharedBundle' })
+export type SharedBundleView = z.output<typeof sharedBundleView>
+export const sharedFileView = fileView
+  .pick({ id: true, name: true, size: true, contentType: true, hash: true, createdAt: true })
+  .meta({ id: 'SharedFile' })
+export type SharedFileView = z.output<typeof sharedFileView>

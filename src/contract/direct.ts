@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { optional } from './fields.ts'
+import { count, id, instant, optional } from './fields.ts'
 
 const mostParts = 1000
 
@@ -38,19 +38,25 @@ export const reportPartsRequest = z.strictObject({
 export type ReportPartsRequest = z.output<typeof reportPartsRequest>
 
 /** A chunk's own URL: PUT its bytes there with these header fields before it expires. */
-export type DirectPart = {
-  index: number
-  /** How many bytes the body has to have. */
-  size: number
-  url: string
-  headers: Record<string, string>
-  expiresAt: string
-}
+const directPart = z.strictObject({
+  index: count,
+  size: count.describe('How many bytes the body has to have.'),
+  url: z.string(),
+  headers: z.record(z.string(), z.string()),
+  expiresAt: instant,
+})
+export type DirectPart = z.output<typeof directPart>
 
-/** `next`: the index to ask on from; null when there are no more. */
-export type DirectPage = { parts: DirectPart[]; next: number | null }
+export const directPage = z
+  .strictObject({
+    parts: z.array(directPart),
+    next: count.nullable().describe('The index to ask on from; null when there are no more.'),
+  })
+  .meta({ id: 'DirectPage' })
+export type DirectPage = z.output<typeof directPage>
 
-export type ReportedParts = { taskId: string; received: number[] }
+export const reportedParts = z.strictObject({ taskId: id, received: z.array(count) })
+export type ReportedParts = z.output<typeof reportedParts>
 
 /** Why a reported part does not count. */
 export type PartRefusal =

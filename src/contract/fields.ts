@@ -12,3 +12,10 @@ export const storableText = (maxCharacters: number) =>
 /** A field that may be left out or be null, which mean the same. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? undefined)
+
+/** An id in an answer. Those of accounts are the token's word, and need not be of any version of UUID. */
+export const id = z.guid()
+/** A moment in an answer, always in UTC. */
+export const instant = z.iso.datetime()
+/** A number of things, or of bytes, in an answer. */
+export const count = z.int().min(0)

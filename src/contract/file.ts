@@ -1,22 +1,27 @@
 import { z } from 'zod'
-import { storableText } from './fields.ts'
+import { count, id, instant, storableText } from './fields.ts'
 
-/** A file as the API shows it. Sizes in bytes, times in ISO 8601, `hash` the SHA-256 in hexadecimal. */
-export type FileView = {
-  id: string
-  name: string
-  size: number
-  contentType: string
-  hash: string
-  poolId: string
-  bundleId: string | null
-  tags: string[]
-  expiredAt: string | null
-  /** Since when it lies in the trash. */
-  deletedAt: string | null
-  createdAt: string
-  updatedAt: string
-}
+/** A file as the API shows it. */
+export const fileView = z
+  .strictObject({
+    id,
+    name: z.string(),
+    size: count.describe('In bytes.'),
+    contentType: z.string(),
+    hash: z.string().describe('SHA-256 of its bytes, in hexadecimal.'),
+    poolId: id,
+    bundleId: id.nullable(),
+    tags: z.array(z.string()),
+    expiredAt: instant.nullable(),
+    deletedAt: instant.nullable().describe('Since when it lies in the trash.'),
+    createdAt: instant,
+    updatedAt: instant,
+  })
+  .meta({ id: 'File' })
+export type FileView = z.output<typeof fileView>
+
+/** Answer of `DELETE /api/files/trash` and `DELETE …/tasks/cleanup`: how many were removed. */
+export const removedCount = z.strictObject({ removed: count })
 
 /** Tags that a file may have at most. */
 export const mostTags = 50

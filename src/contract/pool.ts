@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { storableText } from './fields.ts'
+import { count, id, instant, storableText } from './fields.ts'
 
 const token = "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 
@@ -67,40 +67,44 @@ export const changePoolRequest = z.strictObject({
 })
 export type ChangePoolRequest = z.output<typeof changePoolRequest>
 
-/** A pool as everybody sees it who may use it. Sizes in bytes; null: nothing is said. */
-export type PoolView = {
-  id: string
-  name: string
-  /** Whether uploads go there that name none. */
-  isDefault: boolean
-  /** It takes no new files; those that are there stay. */
-  disabled: boolean
-  maxFileSize: number | null
-  acceptedTypes: string[] | null
-  encryption: 'allowed' | 'required' | 'refused'
-  defaultExpirySeconds: number | null
-  directUpload: boolean
-  instantAcrossAccounts: boolean
-  costMultiplier: number
-}
+/** A pool as everybody sees it who may use it; null: nothing is said. */
+export const poolView = z
+  .strictObject({
+    id,
+    name: z.string(),
+    isDefault: z.boolean().describe('Whether uploads go there that name none.'),
+    disabled: z.boolean().describe('It takes no new files; those that are there stay.'),
+    maxFileSize: count.nullable().describe('In bytes.'),
+    acceptedTypes: z.array(z.string()).nullable(),
+    encryption: z.enum(['allowed', 'required', 'refused']),
+    defaultExpirySeconds: count.nullable(),
+    directUpload: z.boolean(),
+    instantAcrossAccounts: z.boolean(),
+    costMultiplier: z.number(),
+  })
+  .meta({ id: 'Pool' })
+export type PoolView = z.output<typeof poolView>
 
 /** A pool as administrators see it. Its settings name credentials and never hold them. */
-export type AdminPoolView = {
-  id: string
-  name: string
-  kind: string
-  settings: unknown
-  policy: PoolPolicy
-  costMultiplier: number
-  isDefault: boolean
-  /** By the settings of the processes: there alone its name and settings are changed. */
-  isDeclared: boolean
-  disabledAt: string | null
-  createdAt: string
-  updatedAt: string
-  /** What lies there, and what is on its way. */
-  filesCount: number
-  usedBytes: number
-  uploadsCount: number
-  outputsCount: number
-}
+export const adminPoolView = z
+  .strictObject({
+    id,
+    name: z.string(),
+    kind: z.string(),
+    settings: z.unknown(),
+    policy: poolPolicy,
+    costMultiplier: z.number(),
+    isDefault: z.boolean(),
+    isDeclared: z
+      .boolean()
+      .describe('By the settings of the processes: there alone its name and settings are changed.'),
+    disabledAt: instant.nullable(),
+    createdAt: instant,
+    updatedAt: instant,
+    filesCount: count.describe('What lies there.'),
+    usedBytes: count,
+    uploadsCount: count.describe('What is on its way.'),
+    outputsCount: count,
+  })
+  .meta({ id: 'AdminPool' })
+export type AdminPoolView = z.output<typeof adminPoolView>

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { optional, storableText } from './fields.ts'
+import { id, instant, optional, storableText } from './fields.ts'
 import { createTaskRequest } from './task.ts'
 
 /** Shorter than this, what repeats is a task of its own and no schedule. */
@@ -64,29 +64,34 @@ export const listSchedulesQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
 
-/** A schedule as the API shows it. Times in ISO 8601. */
-export type ScheduleView = {
-  scheduleId: string
-  accountId: string
-  name: string
-  cron: string | null
-  timeZone: string | null
-  intervalSeconds: number | null
-  startsAt: string | null
-  endsAt: string | null
-  enabled: boolean
-  missed: 'skip' | 'runOnce'
-  overlap: 'allow' | 'skip'
-  task: Record<string, unknown>
-  /** Null while it is disabled, and when no tick comes any more. */
-  nextRunAt: string | null
-  /** When a task was made last, and which. */
-  lastRunAt: string | null
-  lastTaskId: string | null
-  /** Why the last tick made no task though it should have; null again with the next one that does. */
-  lastError: { code: string; message: string; at: string } | null
-  /** The last tick that was left out as was asked for: it was missed, or the task before it had not ended. */
-  lastSkip: { reason: 'missed' | 'overlap'; tick: string } | null
-  createdAt: string
-  updatedAt: string
-}
+/** A schedule as the API shows it. */
+export const scheduleView = z
+  .strictObject({
+    scheduleId: id,
+    accountId: id,
+    name: z.string(),
+    cron: z.string().nullable(),
+    timeZone: z.string().nullable(),
+    intervalSeconds: z.int().nullable(),
+    startsAt: instant.nullable(),
+    endsAt: instant.nullable(),
+    enabled: z.boolean(),
+    missed: choices.missed,
+    overlap: choices.overlap,
+    task: z.record(z.string(), z.unknown()),
+    nextRunAt: instant.nullable().describe('Null while it is disabled, and when no tick comes any more.'),
+    lastRunAt: instant.nullable().describe('When a task was made last.'),
+    lastTaskId: id.nullable(),
+    lastError: z
+      .strictObject({ code: z.string(), message: z.string(), at: instant })
+      .nullable()
+      .describe('Why the last tick made no task though it should have; null again with the next one that does.'),
+    lastSkip: z
+      .strictObject({ reason: z.enum(['missed', 'overlap']), tick: instant })
+      .nullable()
+      .describe('The last tick that was left out as was asked for: it was missed, or the task before it had not ended.'),
+    createdAt: instant,
+    updatedAt: instant,
+  })
+  .meta({ id: 'Schedule' })
+export type ScheduleView = z.output<typeof scheduleView>

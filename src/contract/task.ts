@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { optional, storableText } from './fields.ts'
+import { count, id, instant, optional, storableText } from './fields.ts'
 
 export const taskStatuses = ['Pending', 'InProgress', 'Paused', 'Completed', 'Failed', 'Cancelled', 'Expired'] as const
 export type TaskStatus = (typeof taskStatuses)[number]
@@ -80,35 +80,81 @@ export const retryTasksRequest = z.strictObject({
   limit: z.int().min(1).max(1000).default(1000),
 })
 
-/** A task as the API shows it. Times in ISO 8601, `progress` from 0 to 100. */
-export type TaskView = {
-  taskId: string
-  accountId: string
-  type: string
-  name: string
-  description: string | null
-  status: TaskStatus
-  statusMessage: string | null
-  progress: number
-  parameters: Record<string, unknown>
-  results: Record<string, unknown> | null
-  errorCode: string | null
-  errorMessage: string | null
-  priority: number
-  attempts: number
-  estimatedDurationSeconds: number | null
-  /** How many tasks it still waits for. */
-  waitsFor: number
-  /** The schedule that made it, and the tick it stands for; a task that a schedule was told to run now has no tick. */
-  scheduleId: string | null
-  scheduledFor: string | null
-  startedAt: string | null
-  completedAt: string | null
-  expiredAt: string | null
-  lastActivity: string
-  createdAt: string
-  updatedAt: string
-}
+/** A task as the API shows it. */
+export const taskView = z
+  .strictObject({
+    taskId: id,
+    accountId: id,
+    type: z.string(),
+    name: z.string(),
+    description: z.string().nullable(),
+    status: z.enum(taskStatuses),
+    statusMessage: z.string().nullable(),
+    progress: z.number().min(0).max(100).describe('In percent.'),
+    parameters: z.record(z.string(), z.unknown()),
+    results: z.record(z.string(), z.unknown()).nullable(),
+    errorCode: z.string().nullable(),
+    errorMessage: z.string().nullable(),
+    priority: z.int().min(0).max(100),
+    attempts: count,
+    estimatedDurationSeconds: count.nullable(),
+    waitsFor: count.describe('How many tasks it still waits for.'),
+    scheduleId: id.nullable().describe('The schedule that made it.'),
+    scheduledFor: instant
+      .nullable()
+      .describe('The tick it stands for; a task that a schedule was told to run now has none.'),
+    startedAt: instant.nullable(),
+    completedAt: instant.nullable(),
+    expiredAt: instant.nullable().describe('Its deadline.'),
+    lastActivity: instant,
+    createdAt: instant,
+    updatedAt: instant,
+  })
+  .meta({ id: 'Task' })
+export type TaskView = z.output<typeof taskView>
+
+/** Answer of `POST /api/tasks/batch`, in the order of the request. */
+export const createdBatch = z.strictObject({ tasks: z.array(taskView) })
 
 /** One event of a task's history. */
-export type TaskEventView = { seq: number; type: string; data: Record<string, unknown>; createdAt: string }
+export const taskEventView = z
+  .strictObject({
+    seq: count.describe('Its number within the task.'),
+    type: z.string(),
+    data: z.record(z.string(), z.unknown()),
+    createdAt: instant,
+  })
+  .meta({ id: 'TaskEvent' })
+export type TaskEventView = z.output<typeof taskEventView>
+
+/** One of `GET /api/tasks/types`. */
+export const taskTypeView = z
+  .strictObject({
+    type: z.string(),
+    title: z.string(),
+    maxAttempts: count,
+    parameters: z.record(z.string(), z.unknown()).describe('JSON Schema of its parameters.'),
+    offers: z
+      .record(z.string(), z.array(z.string()).readonly())
+      .optional()
+      .describe('What the live workers can do, by parameter, where that depends on what is installed.'),
+  })
+  .meta({ id: 'TaskType' })
+export type TaskTypeView = z.output<typeof taskTypeView>
+
+/** Answer of `GET /api/tasks/stats`. */
+export const taskStats = z
+  .strictObject({
+    total: count,
+    byStatus: z.record(z.enum(taskStatuses), count),
+    byType: z.record(z.string(), count),
+  })
+  .meta({ id: 'TaskStats' })
+export type TaskStats = z.output<typeof taskStats>
+
+/** Answer of `POST /api/tasks/retry`: how many began anew, and which could not. */
+export const retriedTasks = z.strictObject({
+  retried: count,
+  refused: z.array(z.strictObject({ taskId: id, code: z.string() })),
+})
+export type RetriedTasks = z.output<typeof retriedTasks>

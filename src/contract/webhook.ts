@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { EventType } from './event.ts'
-import { optional, storableText } from './fields.ts'
+import { count, id, instant, optional, storableText } from './fields.ts'
 
 /** What a webhook can be told: every event that is kept. Progress is not. */
 const webhookEventTypes = [
@@ -80,45 +80,66 @@ export const replayRequest = z.strictObject({
 })
 export type ReplayRequest = z.output<typeof replayRequest>
 
-/** A webhook as the API shows it; with `secret` when that is made, and never again. Times in ISO 8601. */
-export type WebhookView = {
-  webhookId: string
-  accountId: string
-  url: string
-  description: string | null
-  /** Null: all of them. */
-  events: string[] | null
-  enabled: boolean
-  /** `gone` when its receiver answered 410; null when it was disabled by its owner, and when it is not. */
-  disabledReason: 'gone' | null
-  disabledAt: string | null
-  /** Until when the secret before the present one counts too. */
-  previousSecretUntil: string | null
-  /** Attempts that failed since the last one that did not. */
-  failures: number
-  failingSince: string | null
-  createdAt: string
-  updatedAt: string
-}
+/** A webhook as the API shows it. */
+export const webhookView = z
+  .strictObject({
+    webhookId: id,
+    accountId: id,
+    url: z.string(),
+    description: z.string().nullable(),
+    events: z.array(z.string()).nullable().describe('Null: all of them.'),
+    enabled: z.boolean(),
+    disabledReason: z
+      .literal('gone')
+      .nullable()
+      .describe('`gone` when its receiver answered 410; null when its owner disabled it, and when it is enabled.'),
+    disabledAt: instant.nullable(),
+    previousSecretUntil: instant.nullable().describe('Until when the secret before the present one counts too.'),
+    failures: count.describe('Attempts that failed since the last one that did not.'),
+    failingSince: instant.nullable(),
+    createdAt: instant,
+    updatedAt: instant,
+  })
+  .meta({ id: 'Webhook' })
+export type WebhookView = z.output<typeof webhookView>
 
-/** One event for one webhook. `deliveryId` is the `webhook-id` of every attempt. */
-export type DeliveryView = {
-  deliveryId: string
-  webhookId: string
-  type: string
-  taskId: string | null
-  seq: number | null
-  status: 'pending' | 'delivered' | 'dead'
-  attempts: number
-  /** Null once it has ended. */
-  nextAttemptAt: string | null
-  lastAttempt: {
-    at: string
-    /** What was answered, or null when nothing was, and then `error` says why. */
-    status: number | null
-    error: string | null
-    durationMs: number | null
-  } | null
-  createdAt: string
-  endedAt: string | null
-}
+const secret = z.string().describe('What its messages are signed with; told when it is made, and never again.')
+/** Answer of `POST /api/webhooks`; a repeated request with the same key has no `secret` once it was told. */
+export const createdWebhook = webhookView.extend({ secret: secret.optional() }).meta({ id: 'CreatedWebhook' })
+/** Answer of `POST /api/webhooks/{id}/secret`. */
+export const webhookWithSecret = webhookView.extend({ secret }).meta({ id: 'WebhookWithSecret' })
+
+/** One event for one webhook. */
+export const deliveryView = z
+  .strictObject({
+    deliveryId: id.describe('The `webhook-id` of every attempt.'),
+    webhookId: id,
+    type: z.string(),
+    taskId: id.nullable(),
+    seq: count.nullable(),
+    status: z.enum(['pending', 'delivered', 'dead']),
+    attempts: count,
+    nextAttemptAt: instant.nullable().describe('Null once it has ended.'),
+    lastAttempt: z
+      .strictObject({
+        at: instant,
+        status: z.int().nullable().describe('What was answered, or null when nothing was, and then `error` says why.'),
+        error: z.string().nullable(),
+        durationMs: count.nullable(),
+      })
+      .nullable(),
+    createdAt: instant,
+    endedAt: instant.nullable(),
+  })
+  .meta({ id: 'Delivery' })
+export type DeliveryView = z.output<typeof deliveryView>
+
+/** Answer of `GET /api/webhooks/{id}/deliveries/{deliveryId}`. */
+export const deliveryWithBody = deliveryView.extend({ body: z.string() }).meta({ id: 'DeliveryWithBody' })
+/** Answer of `GET /api/webhooks/{id}/deliveries`, the newest first. */
+export const deliveriesPage = z.strictObject({
+  deliveries: z.array(deliveryView),
+  before: count.nullable().describe('To ask for the next page with; null when there is none.'),
+})
+/** Answer of `POST /api/webhooks/{id}/deliveries/replay`; `more`: some were left out. */
+export const replayedDeliveries = z.strictObject({ replayed: count, more: z.boolean() })

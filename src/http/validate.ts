@@ -9,6 +9,8 @@ const readers = {
   '8mb': json({ limit: '8mb', inflate: false }),
 }
 
+export type BodyLimit = keyof typeof readers
+
 /**
  * Reads the JSON body of a request as the schema wants it. Fails with UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON or
  * BODY_TOO_LARGE, or VALIDATION_FAILED with every bad field.
@@ -17,7 +19,7 @@ export async function readBody<Schema extends z.ZodType>(
   schema: Schema,
   request: Request,
   response: Response,
-  limit: keyof typeof readers = '64kb',
+  limit: BodyLimit = '64kb',
 ): Promise<z.output<Schema>> {
   await new Promise<void>((resolve, reject) => {
     // So small a body that takes so long is sent to hold the connection.
@@ -49,6 +51,11 @@ export async function readOptionalBody<Schema extends z.ZodType>(
 /** The query of a request as the schema wants it. Throws VALIDATION_FAILED with every bad parameter. */
 export function parseQuery<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
   return validate(schema, request.query)
+}
+
+/** The variables of a path as the schema wants them. Throws VALIDATION_FAILED with every bad one. */
+export function parseParams<Schema extends z.ZodType>(schema: Schema, request: Request): z.output<Schema> {
+  return validate(schema, request.params)
 }
 
 function validate<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {

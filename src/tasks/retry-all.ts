@@ -1,3 +1,4 @@
+import type { RetriedTasks } from '../contract/task.ts'
 import { listTasks } from '../db/task-lists.ts'
 import { AppError } from '../errors.ts'
 import { type ControlDeps, retry } from './control.ts'
@@ -10,11 +11,11 @@ export async function retryAll(
   deps: ControlDeps & RoomDeps,
   accountId: string,
   { type, status, limit }: RetryFilter,
-): Promise<{ retried: number; refused: { taskId: string; code: string }[] }> {
+): Promise<RetriedTasks> {
   const sorting = { sortBy: 'lastActivity', sortDescending: true, offset: 0 } as const
   const { tasks } = await listTasks(deps.sql, { accountId, type, status, limit, ...sorting })
   let retried = 0
-  const refused: { taskId: string; code: string }[] = []
+  const refused: RetriedTasks['refused'] = []
   for (const { id: taskId } of tasks) {
     try {
       await retry(deps, { taskId, accountId })

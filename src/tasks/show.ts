@@ -1,4 +1,4 @@
-import type { TaskEventView, TaskStatus, TaskView } from '../contract/task.ts'
+import type { TaskEventView, TaskStats, TaskStatus, TaskView } from '../contract/task.ts'
 import { taskStatuses } from '../contract/task.ts'
 import type { Query } from '../db/connect.ts'
 import { listTaskEvents } from '../db/events.ts'
@@ -18,12 +18,6 @@ export async function listEvents(query: Query, wanted: WantedTask, afterSeq: num
   await getTask(query, wanted)
   const events = await listTaskEvents(query, wanted.taskId, afterSeq)
   return events.map((event) => ({ ...event, createdAt: event.createdAt.toISOString() }))
-}
-
-export type TaskStats = {
-  total: number
-  byStatus: Record<TaskStatus, number>
-  byType: Record<string, number>
 }
 
 /** How many tasks an account has, by status and by type. */
