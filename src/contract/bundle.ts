@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, id, instant, storableText } from './fields.ts'
+import { count, flag, id, instant, storableText } from './fields.ts'
 import { fileView } from './file.ts'
 
 const slug = z
@@ -8,6 +8,7 @@ const slug = z
     /^[a-z0-9](?:[a-z0-9-]{1,62})[a-z0-9]$/,
     'must be 3 to 64 small letters, digits and "-", and not begin or end with "-"',
   )
+  .meta({ examples: ['holiday-2030'] })
 const moment = z.iso
   .datetime({ offset: true })
   .transform((text) => new Date(text))
@@ -34,8 +35,6 @@ export const createBundleRequest = z.strictObject({ name: storableText(200), ...
 /** Body of `PATCH /api/bundles/{id}`: what is left out stays. */
 export const changeBundleRequest = z.strictObject({ name: storableText(200).optional(), ...fields })
 export type ChangeBundleRequest = z.output<typeof changeBundleRequest>
-
-const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] })
 
 /** The query of `GET /api/bundles`. */
 export const listBundlesQuery = z.strictObject({

@@ -7,7 +7,8 @@ const chunkIndex = z.int().min(0)
 
 const md5 = z
   .string()
-  .refine((text) => /^[A-Za-z0-9+/]{22}==$/.test(text), 'must be the MD5 of the chunk in base64, as in Content-MD5')
+  .regex(/^[A-Za-z0-9+/]{22}==$/, 'must be the MD5 of the chunk in base64, as in Content-MD5')
+  .meta({ examples: ['CY9rzUYh03PK3k6DJie09g=='] })
   .transform((text) => Buffer.from(text, 'base64'))
 
 function each<Part extends { index: number }>(part: z.ZodType<Part>) {

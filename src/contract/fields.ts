@@ -13,6 +13,9 @@ export const storableText = (maxCharacters: number) =>
 export const optional = <Schema extends z.ZodType>(schema: Schema) =>
   schema.nullish().transform((value) => value ?? undefined)
 
+/** A yes or no in a query. */
+export const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] }).meta({ enum: ['true', 'false'] })
+
 /** An id in an answer. Those of accounts are the token's word, and need not be of any version of UUID. */
 export const id = z.guid()
 /** A moment in an answer, always in UTC. */

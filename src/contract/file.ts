@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, id, instant, storableText } from './fields.ts'
+import { count, flag, id, instant, storableText } from './fields.ts'
 
 /** A file as the API shows it. */
 export const fileView = z
@@ -29,7 +29,6 @@ export const tag = z.string().trim().min(1).max(64).pipe(storableText(64))
 
 const uuid = z.uuid().toLowerCase()
 const size = z.coerce.number().int().min(0)
-const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] })
 const moment = z.iso.datetime({ offset: true }).transform((text) => new Date(text))
 
 /** The query of `GET /api/files`. What is left out does not narrow. */
@@ -39,6 +38,7 @@ export const listFilesQuery = z.strictObject({
   contentType: z
     .string()
     .regex(/^[\w.+-]+\/(\*|[\w.+-]+)$/, 'must be a type such as image/png, or image/*')
+    .meta({ examples: ['image/*'] })
     .optional(),
   bundleId: z.union([z.literal('none').transform(() => null), uuid], 'must be a UUID, or none').optional(),
   tag: tag.optional(),

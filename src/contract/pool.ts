@@ -8,6 +8,7 @@ const typePattern = z
   .string()
   .max(255)
   .regex(new RegExp(`^${token}/(?:\\*|${token})$`), 'must be a media type such as application/pdf, or image/*')
+  .meta({ examples: ['image/*'] })
   .toLowerCase()
 
 /** What may be said of a pool, each by itself; what is not said allows everything. */

@@ -23,7 +23,7 @@ export const quotaView = z
 export type QuotaView = z.output<typeof quotaView>
 
 /** What an account has in one pool: bytes as they are, and what they count for. */
-export const poolUsageView = z
+const poolUsageView = z
   .strictObject({
     poolId: id,
     poolName: z.string(),

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { id, instant, optional, storableText } from './fields.ts'
+import { flag, id, instant, optional, storableText } from './fields.ts'
 import { createTaskRequest } from './task.ts'
 
 /** Shorter than this, what repeats is a task of its own and no schedule. */
@@ -57,9 +57,9 @@ export type ChangeScheduleRequest = z.output<typeof changeScheduleRequest>
 /** The query of `GET /api/schedules`. */
 export const listSchedulesQuery = z.strictObject({
   type: z.string().max(100).optional(),
-  enabled: z.stringbool({ truthy: ['true'], falsy: ['false'] }).optional(),
+  enabled: flag.optional(),
   sortBy: z.enum(['createdAt', 'updatedAt', 'name', 'nextRunAt', 'lastRunAt']).default('createdAt'),
-  sortDescending: z.stringbool({ truthy: ['true'], falsy: ['false'] }).default(true),
+  sortDescending: flag.default(true),
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
@@ -89,7 +89,9 @@ export const scheduleView = z
     lastSkip: z
       .strictObject({ reason: z.enum(['missed', 'overlap']), tick: instant })
       .nullable()
-      .describe('The last tick that was left out as was asked for: it was missed, or the task before it had not ended.'),
+      .describe(
+        'The last tick that was left out as was asked for: it was missed, or the task before it had not ended.',
+      ),
     createdAt: instant,
     updatedAt: instant,
   })

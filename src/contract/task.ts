@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, id, instant, optional, storableText } from './fields.ts'
+import { count, flag, id, instant, optional, storableText } from './fields.ts'
 
 export const taskStatuses = ['Pending', 'InProgress', 'Paused', 'Completed', 'Failed', 'Cancelled', 'Expired'] as const
 export type TaskStatus = (typeof taskStatuses)[number]
@@ -15,7 +15,10 @@ export function bandOf(priority: number): Band {
 
 const priority = z.int().min(0).max(100)
 /** An item of a batch goes by this name within the batch. */
-const ref = z.string().regex(/^[A-Za-z0-9_.-]{1,100}$/, 'must be 1 to 100 letters, digits, ".", "_" or "-"')
+const ref = z
+  .string()
+  .regex(/^[A-Za-z0-9_.-]{1,100}$/, 'must be 1 to 100 letters, digits, ".", "_" or "-"')
+  .meta({ examples: ['first'] })
 
 const taskFields = {
   type: z.string().min(1).max(100),
@@ -65,7 +68,7 @@ export const listTasksQuery = z.strictObject({
   sortBy: z
     .enum(['lastActivity', 'createdAt', 'updatedAt', 'priority', 'name', 'status', 'progress'])
     .default('lastActivity'),
-  sortDescending: z.stringbool({ truthy: ['true'], falsy: ['false'] }).default(true),
+  sortDescending: flag.default(true),
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })
@@ -78,6 +81,15 @@ export const retryTasksRequest = z.strictObject({
   type: optional(z.string().max(100)),
   status: z.enum(['Failed', 'Cancelled']).default('Failed'),
   limit: z.int().min(1).max(1000).default(1000),
+})
+
+/** The query of `GET /api/tasks/{id}/events`. */
+export const taskEventsQuery = z.strictObject({
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, 'must be the seq of an event, a whole number from 0')
+    .transform((digits) => Math.min(Number(digits), 2 ** 31 - 1))
+    .default(0),
 })
 
 /** A task as the API shows it. */
@@ -140,7 +152,6 @@ export const taskTypeView = z
       .describe('What the live workers can do, by parameter, where that depends on what is installed.'),
   })
   .meta({ id: 'TaskType' })
-export type TaskTypeView = z.output<typeof taskTypeView>
 
 /** Answer of `GET /api/tasks/stats`. */
 export const taskStats = z

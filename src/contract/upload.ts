@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { directPage } from './direct.ts'
-import { count, id, instant, optional, storableText } from './fields.ts'
+import { count, flag, id, instant, optional, storableText } from './fields.ts'
 import { fileView } from './file.ts'
 import { taskStatuses } from './task.ts'
 
@@ -17,7 +17,11 @@ const percent = z.number().min(0).max(100)
 export const createUploadRequest = z.strictObject({
   fileName: storableText(1024),
   fileSize: z.int().min(0),
-  contentType: z.string().max(255).regex(mediaType, 'must be a media type such as video/mp4'),
+  contentType: z
+    .string()
+    .max(255)
+    .regex(mediaType, 'must be a media type such as video/mp4')
+    .meta({ examples: ['video/mp4'] }),
   poolId: optional(z.uuid().toLowerCase()),
   bundleId: optional(z.uuid()),
   chunkSize: optional(z.int().min(1)),
@@ -39,6 +43,7 @@ export const createUploadRequest = z.strictObject({
   hash: z
     .string()
     .regex(/^[0-9a-f]{64}$/i, 'must be the SHA-256 of the file, 64 hexadecimal digits')
+    .meta({ examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'] })
     .transform((text) => text.toLowerCase()),
 })
 export type CreateUploadRequest = z.output<typeof createUploadRequest>
@@ -63,7 +68,9 @@ export const createUploadResponse = z
       direct: directPage
         .nullable()
         .exactOptional()
-        .describe('When it was asked for: where chunks may be sent to; null where the pool takes them through the API only.'),
+        .describe(
+          'When it was asked for: where chunks may be sent to; null where the pool takes them through the API only.',
+        ),
       challenge: uploadChallenge
         .exactOptional()
         .describe('Where the pool shares bytes between accounts: answered well, the file is there without being sent.'),
@@ -94,7 +101,7 @@ export type ProveUploadResponse = z.output<typeof proveUploadResponse>
 export const listUploadsQuery = z.strictObject({
   status: z.enum(taskStatuses).optional(),
   sortBy: z.enum(['filename', 'filesize', 'createdAt', 'updatedAt', 'lastActivity']).default('lastActivity'),
-  sortDescending: z.stringbool({ truthy: ['true'], falsy: ['false'] }).default(true),
+  sortDescending: flag.default(true),
   offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
   limit: z.coerce.number().int().min(1).max(200).default(50),
 })

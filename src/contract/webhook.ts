@@ -3,7 +3,7 @@ import type { EventType } from './event.ts'
 import { count, id, instant, optional, storableText } from './fields.ts'
 
 /** What a webhook can be told: every event that is kept. Progress is not. */
-const webhookEventTypes = [
+export const webhookEventTypes = [
   'upload.completed',
   'upload.failed',
   'task.created',

@@ -12,7 +12,7 @@ import {
   type UsageChange,
 } from '../db/usage.ts'
 import { bookUsage, findDrift } from '../db/usage-check.ts'
-import type { QuotaView, UsageView } from '../contract/quota.ts'
+import type { PoolUsageView, QuotaView, UsageView } from '../contract/quota.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 
@@ -98,7 +98,7 @@ export async function showUsage(
 }
 
 /** What an account has in a pool, as it is billed. */
-export function presentPoolUsage(row: PoolUsageRow) {
+export function presentPoolUsage(row: PoolUsageRow): PoolUsageView {
   const { poolId, poolName, costMultiplier, usedBytes, filesCount, reservedBytes, uploadsCount } = row
   const costBytes = Math.ceil(usedBytes * costMultiplier)
   return { poolId, poolName, usedBytes, filesCount, reservedBytes, uploadsCount, costMultiplier, costBytes }

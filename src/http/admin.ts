@@ -1,54 +1,79 @@
-import { Router } from 'express'
-import { type Band, bands } from '../contract/task.ts'
+import { z } from 'zod'
+import { bandView, workerView } from '../contract/admin.ts'
+import { bands } from '../contract/task.ts'
 import { pauseBand, resumeBand } from '../db/bands.ts'
 import { type Sql, transact } from '../db/connect.ts'
-import { AppError } from '../errors.ts'
 import type { Dispatcher } from '../tasks/dispatch.ts'
 import { showBands, showWorkers } from '../tasks/figures.ts'
-import { forAdmins, type SignedIn } from './caller.ts'
+import { json } from './outcomes.ts'
+import { type Route, route } from './route.ts'
 
 export type AdminRoutesDeps = { sql: Sql; dispatcher: Pick<Dispatcher, 'admit'> }
 
-/** `/admin/…`: for tokens with `role: admin`. */
-export function adminRoutes({ sql, dispatcher }: AdminRoutesDeps, signedIn: SignedIn): Router {
-  const router = Router()
+/** `/admin/…`: the bands and the workers. */
+export function adminRoutes(deps: AdminRoutesDeps): Route[] {
+  return [listBands(deps), pause(deps), resume(deps), listWorkers(deps)]
+}
 
-  router.get(
-    '/bands',
-    forAdmins(signedIn, async (_request, response) => {
+const params = z.object({ band: z.enum(bands, `must be one of ${bands.join(', ')}`) })
+
+const listBands = ({ sql }: AdminRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/bands',
+      id: 'listBands',
+      summary: 'Show how every band stands',
+      answers: { 200: json('The bands, the most urgent first.', z.array(bandView)) },
+    },
+    async ({ response }) => {
       response.json(await showBands(sql))
-    }),
+    },
   )
-  router.post(
-    '/bands/:band/pause',
-    forAdmins(signedIn, async (request, response) => {
-      const band = bandCalled(request.params['band'])
+
+const pause = ({ sql }: AdminRoutesDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/bands/:band/pause',
+      id: 'pauseBand',
+      summary: 'Pause a band: nothing of it begins until it is resumed',
+      params,
+      answers: { 200: json('The band as it is now.', bandView) },
+    },
+    async ({ response, params: { band } }) => {
       await transact(sql, (query) => pauseBand(query, band))
       response.json((await showBands(sql)).find((one) => one.band === band))
-    }),
+    },
   )
-  router.post(
-    '/bands/:band/resume',
-    forAdmins(signedIn, async (request, response) => {
-      const band = bandCalled(request.params['band'])
+
+const resume = ({ sql, dispatcher }: AdminRoutesDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/bands/:band/resume',
+      id: 'resumeBand',
+      summary: 'Resume a band',
+      params,
+      answers: { 200: json('The band as it is now.', bandView) },
+    },
+    async ({ response, params: { band } }) => {
       await resumeBand(sql, band)
       dispatcher.admit()
       response.json((await showBands(sql)).find((one) => one.band === band))
-    }),
+    },
   )
-  router.get(
-    '/workers',
-    forAdmins(signedIn, async (_request, response) => {
-      response.json(await showWorkers(sql))
-    }),
-  )
-  return router
-}
 
-function bandCalled(name: unknown): Band {
-  const band = bands.find((one) => one === name)
-  if (band) return band
-  throw new AppError('VALIDATION_FAILED', 'The request is not valid.', {
-    details: { errors: [{ field: 'band', message: `must be one of ${bands.join(', ')}` }] },
-  })
-}
+const listWorkers = ({ sql }: AdminRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/workers',
+      id: 'listWorkers',
+      summary: 'Show the live workers, and what each is at',
+      answers: { 200: json('The workers.', z.array(workerView)) },
+    },
+    async ({ response }) => {
+      response.json(await showWorkers(sql))
+    },
+  )

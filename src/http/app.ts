@@ -6,10 +6,10 @@ import type { Authenticate } from '../auth/verify.ts'
 import { signedInBy } from './caller.ts'
 import { answerErrors, answerUnknown } from './errors.ts'
 import { type FrontDoorOptions, guardFrontDoor } from './front-door.ts'
-import { type HealthDeps, healthRoutes } from './health.ts'
+import type { HealthDeps } from './health.ts'
 import { nameRequest } from './request-id.ts'
-import { refuseOtherMethods } from './methods.ts'
-import { type ApiDeps, apiRouters, publicRouters, type SignedInFor } from './routes.ts'
+import { routerOf } from './mount.ts'
+import { type ApiDeps, routeGroups } from './routes.ts'
 import type { UnderWay } from './under-way.ts'
 
 export type AppDeps = ApiDeps &
@@ -30,15 +30,11 @@ export function createApp(deps: AppDeps): Express {
   app.set('query parser', 'simple')
   app.use(nameRequest, closeWhenStopping(deps.shutdown))
   guardFrontDoor(app, deps)
-  app.use('/health', refuseOtherMethods(healthRoutes(deps)))
-  const checked = signedInBy(deps.authenticate, deps.requestLimits)
-  const signedIn: SignedInFor =
-    (resource, follow = deps.audit.follow) =>
-    (handle) =>
-      checked(resource, follow)((request, response, caller) => deps.underWay.track(handle(request, response, caller)))
+  const mountDeps = { ...deps, signedInFor: signedInBy(deps.authenticate, deps.requestLimits) }
+  const groups = routeGroups(deps)
+  for (const group of groups.root) app.use(group.path, routerOf(group, mountDeps))
   const api = Router()
-  const routers = [...apiRouters(deps, signedIn), ...publicRouters(deps)]
-  for (const [path, router] of routers) api.use(path, refuseOtherMethods(router))
+  for (const group of groups.api) api.use(group.path, routerOf(group, mountDeps))
   app.use(['/api', '/drive'], api)
   app.use(answerUnknown)
   app.use(answerErrors(deps.log))

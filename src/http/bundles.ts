@@ -1,56 +1,109 @@
-import { type Request, Router } from 'express'
+import type { Request } from 'express'
 import type { Identity } from '../auth/verify.ts'
-import { changeBundleRequest, createBundleRequest, deleteBundleQuery, listBundlesQuery } from '../contract/bundle.ts'
+import {
+  bundleView,
+  changeBundleRequest,
+  createBundleRequest,
+  deleteBundleQuery,
+  listBundlesQuery,
+} from '../contract/bundle.ts'
 import { listBundles, type WantedBundle } from '../db/bundles.ts'
 import type { Sql } from '../db/connect.ts'
 import { bundleNotFound, changeBundle, createBundle, getBundle, presentBundle, removeBundle } from '../files/bundles.ts'
-import type { SignedIn } from './caller.ts'
-import { keyedRequest } from './idempotency-key.ts'
-import { parseQuery, pathUuid, readBody } from './validate.ts'
+import { empty, json, made, page } from './outcomes.ts'
+import { type Route, route } from './route.ts'
+import { pathUuid } from './validate.ts'
+
+type Deps = { sql: Sql }
 
 /** `/bundles/…` */
-export function bundleRoutes({ sql }: { sql: Sql }, signedIn: SignedIn): Router {
-  const router = Router()
-  router.post(
-    '/',
-    signedIn(async (request, response, caller) => {
-      const body = await readBody(createBundleRequest, request, response)
-      const keyed = keyedRequest(request, caller)
+export function bundleRoutes(deps: Deps): Route[] {
+  return [create(deps), list(deps), show(deps), change(deps), remove(deps)]
+}
+
+const create = ({ sql }: Deps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/',
+      id: 'createBundle',
+      summary: 'Create a bundle',
+      body: createBundleRequest,
+      keyed: true,
+      answers: { 201: made('The bundle.', bundleView) },
+      errors: ['SLUG_TAKEN'],
+    },
+    async ({ request, response, caller, body, keyed }) => {
       const bundle = await createBundle(sql, { accountId: caller.account, request: body, keyed })
       response.status(201).location(`${request.baseUrl}/${bundle.id}`).json(presentBundle(bundle))
-    }),
+    },
   )
-  router.get(
-    '/',
-    signedIn(async (request, response, caller) => {
-      const page = parseQuery(listBundlesQuery, request)
-      const { bundles, total } = await listBundles(sql, { ...page, accountId: caller.account })
+
+const list = ({ sql }: Deps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/',
+      id: 'listBundles',
+      summary: "List the account's bundles",
+      query: listBundlesQuery,
+      answers: { 200: page('A page of them.', bundleView) },
+    },
+    async ({ response, caller, query }) => {
+      const { bundles, total } = await listBundles(sql, { ...query, accountId: caller.account })
       response.set('X-Total', String(total)).json(bundles.map(presentBundle))
-    }),
+    },
   )
-  router.get(
-    '/:bundleId',
-    signedIn(async (request, response, caller) => {
+
+const show = ({ sql }: Deps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/:bundleId',
+      id: 'getBundle',
+      summary: 'Show a bundle',
+      answers: { 200: json('The bundle.', bundleView) },
+      errors: ['BUNDLE_NOT_FOUND'],
+    },
+    async ({ request, response, caller }) => {
       response.json(presentBundle(await getBundle(sql, wantedOf(request, caller))))
-    }),
+    },
   )
-  router.patch(
-    '/:bundleId',
-    signedIn(async (request, response, caller) => {
-      const changes = await readBody(changeBundleRequest, request, response)
-      response.json(presentBundle(await changeBundle(sql, wantedOf(request, caller), changes)))
-    }),
+
+const change = ({ sql }: Deps) =>
+  route(
+    {
+      method: 'PATCH',
+      path: '/:bundleId',
+      id: 'changeBundle',
+      summary: 'Change, share or unshare a bundle',
+      description: 'What is left out stays; null takes description, slug, passcode or expiry away.',
+      body: changeBundleRequest,
+      answers: { 200: json('The bundle as it is now.', bundleView) },
+      errors: ['BUNDLE_NOT_FOUND', 'SLUG_TAKEN'],
+    },
+    async ({ request, response, caller, body }) => {
+      response.json(presentBundle(await changeBundle(sql, wantedOf(request, caller), body)))
+    },
   )
-  router.delete(
-    '/:bundleId',
-    signedIn(async (request, response, caller) => {
-      const { files } = parseQuery(deleteBundleQuery, request)
-      await removeBundle(sql, wantedOf(request, caller), files)
+
+const remove = ({ sql }: Deps) =>
+  route(
+    {
+      method: 'DELETE',
+      path: '/:bundleId',
+      id: 'deleteBundle',
+      summary: 'Delete a bundle',
+      description: 'One with files in it only when `files` says what is to become of them.',
+      query: deleteBundleQuery,
+      answers: { 204: empty('It is gone.') },
+      errors: ['BUNDLE_NOT_FOUND', 'BUNDLE_NOT_EMPTY'],
+    },
+    async ({ request, response, caller, query }) => {
+      await removeBundle(sql, wantedOf(request, caller), query.files)
       response.status(204).end()
-    }),
+    },
   )
-  return router
-}
 
 function wantedOf(request: Request, caller: Identity): WantedBundle {
   const id = pathUuid(request, 'bundleId')

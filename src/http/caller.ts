@@ -6,25 +6,29 @@ import type { RequestLimits } from '../limits/requests.ts'
 import type { Count } from '../limits/shared-counter.ts'
 import type { AuditTrail } from './audit-trail.ts'
 
-export type SignedInHandler = (request: Request, response: Response, caller: Identity) => Promise<void>
+type SignedInHandler = (request: Request, response: Response, caller: Identity) => Promise<void>
 
-/** A route for somebody with a valid token only; its handler is told who it is. */
-export type SignedIn = (handler: SignedInHandler) => RequestHandler
+/** Makes a route one for somebody with a valid token only; its handler is told who it is. */
+export type SignedInFor = (
+  resource: Resource,
+  follow: AuditTrail['follow'],
+) => (handler: SignedInHandler) => RequestHandler
 
 /**
  * Builds the wrapper with which every route that is not public is declared (RFC 6750 §2.1: the header, nothing else). A token
- * that is narrowed to scopes needs the one for the resource and the method. Each request counts against its account's
+ * that is narrowed to scopes needs the one for the resource and the method; what is about `admin` is for admins. Each request counts against its account's
  * limit; what it does is told to `follow`.
  */
 export function signedInBy(
   authenticate: Authenticate,
   requestLimits: Pick<RequestLimits, 'useAccount' | 'useAddress'>,
-): (resource: Resource, follow: AuditTrail['follow']) => SignedIn {
+): SignedInFor {
   return (resource, follow) => (handler) => async (request, response) => {
     const caller = await callerOf(request)
     follow(request, response, caller)
     tellLimit(response, await requestLimits.useAccount(caller.account))
     requireScope(caller, scopeOf(resource, request.method))
+    if (resource === 'admin' && !caller.admin) throw new AppError('FORBIDDEN', 'This is for admins.')
     await handler(request, response, caller)
   }
 
@@ -37,14 +41,6 @@ export function signedInBy(
       throw error
     }
   }
-}
-
-/** A route for tokens with `role: admin`. Throws FORBIDDEN to all others. */
-export function forAdmins(signedIn: SignedIn, handler: SignedInHandler): RequestHandler {
-  return signedIn(async (request, response, caller) => {
-    if (!caller.admin) throw new AppError('FORBIDDEN', 'This is for admins.')
-    await handler(request, response, caller)
-  })
 }
 
 /** Says how many requests are left, and for how long (draft-ietf-httpapi-ratelimit-headers-10). */

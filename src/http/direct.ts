@@ -1,31 +1,57 @@
-import { Router } from 'express'
-import { reportPartsRequest, signPartsRequest } from '../contract/direct.ts'
+import { directPage, reportedParts, reportPartsRequest, signPartsRequest } from '../contract/direct.ts'
+import type { ErrorCode } from '../errors.ts'
 import { type DirectDeps, reportParts, signDirectParts } from '../uploads/direct.ts'
-import type { SignedIn } from './caller.ts'
+import { json } from './outcomes.ts'
+import { type Route, route } from './route.ts'
 import { wantedOf } from './uploads.ts'
-import { readBody, readOptionalBody } from './validate.ts'
 
 /** `/files/upload/direct/{taskId}`: chunks that go straight to the pool. */
-export function directRoutes(deps: DirectDeps, signedIn: SignedIn): Router {
-  const router = Router()
+export function directRoutes(deps: DirectDeps): Route[] {
+  return [signUrls(deps), report(deps)]
+}
 
-  // Not a GET, though it changes nothing: who may only read must not get what it takes to write.
-  router.post(
-    '/:taskId/urls',
-    signedIn(async (request, response, caller) => {
-      const body = await readOptionalBody(signPartsRequest, request, response)
+const errors = [
+  'TASK_NOT_FOUND',
+  'DIRECT_UNAVAILABLE',
+  'CHUNK_INDEX_INVALID',
+  'UPLOAD_PAUSED',
+  'UPLOAD_ENDED',
+  'STORAGE_UNAVAILABLE',
+  'POOL_NOT_FOUND',
+] as const satisfies ErrorCode[]
+
+// Not a GET, though it changes nothing: who may only read must not get what it takes to write.
+const signUrls = (deps: DirectDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/:taskId/urls',
+      id: 'signChunkUrls',
+      summary: 'Get URLs by which chunks go straight to the pool',
+      body: signPartsRequest,
+      bodyOptional: true,
+      answers: { 200: json('A page of URLs.', directPage) },
+      errors,
+    },
+    async ({ request, response, caller, body }) => {
       // Signed URLs are secrets.
       response.set('Cache-Control', 'no-store').json(await signDirectParts(deps, wantedOf(request, caller), body))
-    }),
+    },
   )
 
-  router.post(
-    '/:taskId/parts',
-    signedIn(async (request, response, caller) => {
-      const body = await readBody(reportPartsRequest, request, response, '1mb')
+const report = (deps: DirectDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/:taskId/parts',
+      id: 'reportChunks',
+      summary: 'Report chunks that were sent to the pool',
+      body: reportPartsRequest,
+      bodyLimit: '1mb',
+      answers: { 200: json('They count.', reportedParts) },
+      errors: [...errors, 'PARTS_REFUSED'],
+    },
+    async ({ request, response, caller, body }) => {
       response.json(await reportParts(deps, wantedOf(request, caller), body))
-    }),
+    },
   )
-
-  return router
-}

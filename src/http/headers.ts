@@ -11,7 +11,8 @@ export const answerHeaders = {
   'RateLimit-Policy': 'How many requests an account may make in how many seconds.',
   'Retry-After': 'After how many seconds it may be tried again.',
   'Set-Cookie': 'The same access for links that a browser follows by itself.',
-  'X-Request-Id': 'The name of the request, which log and audit trail carry too; that of the request, if it brought one.',
+  'X-Request-Id':
+    'The name of the request, which log and audit trail carry too; that of the request, if it brought one.',
   'X-Total': 'How many there are in all, whatever the page.',
 } as const
 export type AnswerHeader = keyof typeof answerHeaders

@@ -1,4 +1,5 @@
-import { Router } from 'express'
+import type { Response } from 'express'
+import { livenessView, readinessView, uploadHealthView } from '../contract/health.ts'
 import type { Band } from '../contract/task.ts'
 import { listBands } from '../db/bands.ts'
 import { pingDatabase, type Sql } from '../db/connect.ts'
@@ -7,6 +8,8 @@ import type { Pools } from '../files/pools.ts'
 import type { Log } from '../log.ts'
 import type { Engine } from '../queue/engine.ts'
 import { kept } from './kept.ts'
+import { json } from './outcomes.ts'
+import { openRoute, type Route } from './route.ts'
 
 export type HealthDeps = { sql: Sql; engine: Engine; pools: Pools; log: Log }
 
@@ -20,22 +23,54 @@ const workerSeenWithinMs = 15_000
 const finishingBand: Band = 'high'
 
 /** `/health/…`: for load balancers and people; without a token, so without a word that is nobody's business. */
-export function healthRoutes(deps: HealthDeps): Router {
-  const router = Router()
-  const ready = kept(readyKeptMs, () => checkReady(deps))
-  const uploads = kept(uploadsKeptMs, () => checkUploads(deps))
+export function healthRoutes(deps: HealthDeps): Route<undefined>[] {
+  return [live(), ready(deps), uploads(deps)]
+}
 
-  router.get('/live', (_request, response) => {
-    response.json({ status: 'ok' })
-  })
+const live = () =>
+  openRoute(
+    {
+      method: 'GET',
+      path: '/live',
+      id: 'isLive',
+      summary: 'Whether the process answers',
+      answers: { 200: json('It does.', livenessView) },
+    },
+    ({ response }) => {
+      response.json({ status: 'ok' })
+    },
+  )
 
-  for (const [path, ask] of [['/ready', ready] as const, ['/uploads', uploads] as const]) {
-    router.get(path, async (_request, response) => {
-      const answer = await ask()
-      response.status(answer.status === 'ok' ? 200 : 503).json(answer)
-    })
-  }
-  return router
+const ready = (deps: HealthDeps) => {
+  const ask = kept(readyKeptMs, () => checkReady(deps))
+  return openRoute(
+    {
+      method: 'GET',
+      path: '/ready',
+      id: 'isReady',
+      summary: 'Whether it can do its work',
+      answers: { 200: json('It can.', readinessView), 503: json('It cannot.', readinessView) },
+    },
+    async ({ response }) => sendHealth(response, await ask()),
+  )
+}
+
+const uploads = (deps: HealthDeps) => {
+  const ask = kept(uploadsKeptMs, () => checkUploads(deps))
+  return openRoute(
+    {
+      method: 'GET',
+      path: '/uploads',
+      id: 'areUploadsHealthy',
+      summary: 'Whether uploads work, and how the queues stand',
+      answers: { 200: json('They do.', uploadHealthView), 503: json('They do not.', uploadHealthView) },
+    },
+    async ({ response }) => sendHealth(response, await ask()),
+  )
+}
+
+function sendHealth(response: Response, answer: { status: 'ok' | 'unavailable' }): void {
+  response.status(answer.status === 'ok' ? 200 : 503).json(answer)
 }
 
 async function checkReady(deps: HealthDeps) {

@@ -94,15 +94,16 @@ export function openRoute<Query extends z.ZodType, Body extends z.ZodType, Param
 }
 
 /** What a route without a schema gets of a query or a body is of type unknown, so that nobody uses what nobody checked. */
-async function ask<Query extends z.ZodType, Body extends z.ZodType, Params extends z.ZodObject>(
+function ask<Query extends z.ZodType, Body extends z.ZodType, Params extends z.ZodObject>(
   declaration: Declaration<Query, Body, Params>,
   request: Request,
   response: Response,
-): Promise<Asked<Query, Body, Params>> {
+): Promise<Asked<Query, Body, Params>>
+async function ask(declaration: Declaration, request: Request, response: Response) {
   const params = declaration.params && parseParams(declaration.params, request)
   const query = declaration.query && parseQuery(declaration.query, request)
   const body = await bodyOf(declaration, request, response)
-  return { request, response, query, body, params } as Asked<Query, Body, Params>
+  return { request, response, query, body, params }
 }
 
 async function bodyOf(

@@ -1,19 +1,21 @@
-import type { Router } from 'express'
-import type { Resource } from '../auth/scope.ts'
 import type { WebhookDeps } from '../notify/webhooks.ts'
 import type { ScheduleDeps } from '../tasks/schedules.ts'
 import type { ReceiveDeps } from '../uploads/receive.ts'
 import { type AdminRoutesDeps, adminRoutes } from './admin.ts'
 import { auditRoutes } from './audit.ts'
-import type { AuditTrail } from './audit-trail.ts'
-import type { SignedIn } from './caller.ts'
 import { bundleRoutes } from './bundles.ts'
 import { chunkRoutes } from './chunks.ts'
+import { deliveryRoutes } from './deliveries.ts'
 import { directRoutes } from './direct.ts'
+import { documentRoutes } from './document-routes.ts'
 import { fileRoutes } from './files.ts'
-import { poolAdminRoutes, poolRoutes } from './pools.ts'
-import { type SharedRoutesDeps, sharedRoutes } from './shared.ts'
-import { quotaAdminRoutes, quotaRoutes, usageRoutes } from './quota.ts'
+import { type HealthDeps, healthRoutes } from './health.ts'
+import { describeApi } from './openapi.ts'
+import { poolAdminRoutes } from './pool-admin.ts'
+import { poolRoutes } from './pools.ts'
+import { quotaAdminRoutes, quotaRoutes } from './quota.ts'
+import type { RouteGroup } from './route.ts'
+import { type SharedRoutesDeps, shareAccessRoutes, sharedRoutes } from './shared.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
 import { uploadListRoutes } from './upload-lists.ts'
@@ -27,38 +29,78 @@ export type ApiDeps = UploadRoutesDeps &
   ScheduleDeps &
   WebhookDeps &
   PushRoutesDeps &
+  SharedRoutesDeps &
   AdminRoutesDeps
 
-/** The wrapper for routes of a resource; what they do goes on record unless something else is to follow them. */
-export type SignedInFor = (resource: Resource, follow?: AuditTrail['follow']) => SignedIn
+/** Every route there is, by where it lies. What comes first is asked first. */
+export type RouteGroups = {
+  /** Below `/api`, and below `/drive`. */
+  api: RouteGroup[]
+  /** Below nothing. */
+  root: RouteGroup[]
+}
 
-/** What lies below `/api`, by its path. What comes first is asked first. */
-export function apiRouters(deps: ApiDeps, signedIn: SignedInFor): [path: string, router: Router][] {
+export function routeGroups(deps: ApiDeps & HealthDeps): RouteGroups {
+  const groups: RouteGroups = {
+    api: [
+      ...uploadGroups(deps),
+      ...fileGroups(deps),
+      ...workGroups(deps),
+      ...tellingGroups(deps),
+      ...adminGroups(deps),
+    ],
+    root: [{ path: '/health', tag: 'Health', openTo: 'everybody', routes: healthRoutes(deps) }],
+  }
+  groups.root.push({
+    path: '/',
+    tag: 'Documents',
+    openTo: 'everybody',
+    routes: documentRoutes(() => describeApi(groups)),
+  })
+  return groups
+}
+
+function uploadGroups(deps: ApiDeps): RouteGroup[] {
+  const tag = 'Uploads'
   return [
-    ['/files/upload/chunk', chunkRoutes(deps, signedIn('files', unrecorded))],
-    ['/files/upload/direct', directRoutes(deps, signedIn('files', unrecorded))],
-    ['/files/upload', uploadRoutes(deps, signedIn('files'))],
-    ['/files/upload', uploadListRoutes(deps, signedIn('files'))],
-    ['/files', fileRoutes(deps, signedIn('files'))],
-    ['/bundles', bundleRoutes(deps, signedIn('files'))],
-    ['/tasks', taskRoutes(deps, signedIn('tasks'))],
-    ['/schedules', scheduleRoutes(deps, signedIn('tasks'))],
-    ['/push', pushRoutes(deps, signedIn('notifications'))],
-    ['/webhooks', webhookRoutes(deps, signedIn('notifications'))],
-    ['/admin/audit', auditRoutes(deps, signedIn('admin'))],
-    ['/pools', poolRoutes(deps, signedIn('files'))],
-    ['/admin/pools', poolAdminRoutes(deps, signedIn('admin'))],
-    ['/quota', quotaRoutes(deps, signedIn('files'))],
-    ['/usage', usageRoutes(deps, signedIn('files'))],
-    ['/admin', quotaAdminRoutes(deps, signedIn('admin'))],
-    ['/admin', adminRoutes(deps, signedIn('admin'))],
+    // There are too many chunks to keep on record who sent each.
+    { path: '/files/upload/chunk', tag, resource: 'files', unrecorded: true, routes: chunkRoutes(deps) },
+    { path: '/files/upload/direct', tag, resource: 'files', unrecorded: true, routes: directRoutes(deps) },
+    { path: '/files/upload', tag, resource: 'files', routes: [...uploadRoutes(deps), ...uploadListRoutes(deps)] },
   ]
 }
 
-/** What lies below `/api` for everybody, without a token. */
-export function publicRouters(deps: SharedRoutesDeps): [path: string, router: Router][] {
-  return [['/shared', sharedRoutes(deps)]]
+function fileGroups(deps: ApiDeps): RouteGroup[] {
+  return [
+    { path: '/files', tag: 'Files', resource: 'files', routes: fileRoutes(deps) },
+    { path: '/bundles', tag: 'Bundles', resource: 'files', routes: bundleRoutes(deps) },
+    { path: '/shared', tag: 'Shared bundles', openTo: 'everybody', routes: shareAccessRoutes(deps) },
+    { path: '/shared', tag: 'Shared bundles', openTo: 'guests', routes: sharedRoutes(deps) },
+    { path: '/pools', tag: 'Pools', resource: 'files', routes: poolRoutes(deps) },
+    { path: '/', tag: 'Quota', resource: 'files', routes: quotaRoutes(deps) },
+  ]
 }
 
-/** There are too many chunks to keep on record who sent each. */
-const unrecorded = (): void => {}
+function workGroups(deps: ApiDeps): RouteGroup[] {
+  return [
+    { path: '/tasks', tag: 'Tasks', resource: 'tasks', routes: taskRoutes(deps) },
+    { path: '/schedules', tag: 'Schedules', resource: 'tasks', routes: scheduleRoutes(deps) },
+  ]
+}
+
+function tellingGroups(deps: ApiDeps): RouteGroup[] {
+  const webhooks = [...webhookRoutes(deps), ...deliveryRoutes(deps)]
+  return [
+    { path: '/webhooks', tag: 'Webhooks', resource: 'notifications', routes: webhooks },
+    { path: '/push', tag: 'Push', resource: 'notifications', routes: pushRoutes(deps) },
+  ]
+}
+
+function adminGroups(deps: ApiDeps): RouteGroup[] {
+  const tag = 'Administration'
+  return [
+    { path: '/admin/audit', tag, resource: 'admin', routes: auditRoutes(deps) },
+    { path: '/admin/pools', tag, resource: 'admin', routes: poolAdminRoutes(deps) },
+    { path: '/admin', tag, resource: 'admin', routes: [...quotaAdminRoutes(deps), ...adminRoutes(deps)] },
+  ]
+}

@@ -1,67 +1,112 @@
-import { type Request, type RequestHandler, Router } from 'express'
-import { accessRequest, sharedFilesQuery } from '../contract/bundle.ts'
+import type { Request, Response } from 'express'
+import { accessRequest, grantedAccess, sharedBundleView, sharedFilesQuery, sharedFileView } from '../contract/bundle.ts'
 import type { BundleRow } from '../db/bundles.ts'
 import type { Sql } from '../db/connect.ts'
+import type { ErrorCode } from '../errors.ts'
 import { fileNotFound } from '../files/get.ts'
 import type { Pools } from '../files/pools.ts'
 import { getShared, listShared, openShare, presentShare, presentSharedFile, requireShare } from '../files/share.ts'
 import { sendFile } from './files.ts'
-import type { UnderWay } from './under-way.ts'
-import { parseQuery, pathUuid, readBody } from './validate.ts'
+import { contentAnswers, contentRequest, json, page } from './outcomes.ts'
+import { openRoute, type Route } from './route.ts'
+import { pathUuid } from './validate.ts'
 
-export type SharedRoutesDeps = { sql: Sql; pools: Pools; underWay: Pick<UnderWay, 'track'> }
+export type SharedRoutesDeps = { sql: Sql; pools: Pools }
 
 const cookieName = 'longshore_share'
 
-/** `/shared/{slug}…`: bundles for whoever knows their slug, without an account. */
-export function sharedRoutes({ sql, pools, underWay }: SharedRoutesDeps): Router {
-  const router = Router()
-  const reading =
-    (handle: (...args: [...Parameters<RequestHandler>, BundleRow]) => Promise<void>): RequestHandler =>
-    (request, response, next) =>
-      underWay.track(
-        requireShare(sql, slugOf(request), accessTokenOf(request)).then((bundle) => {
-          response.set('Cache-Control', 'private, no-cache')
-          return handle(request, response, next, bundle)
-        }),
-      )
+/** `/shared/{slug}/access`: who knows a passcode gets what it takes to read. */
+export function shareAccessRoutes({ sql }: SharedRoutesDeps): Route<undefined>[] {
+  return [
+    openRoute(
+      {
+        method: 'POST',
+        path: '/:slug/access',
+        id: 'openShare',
+        summary: 'Get access to a shared bundle by its passcode',
+        body: accessRequest,
+        answers: { 200: json('Access for an hour.', grantedAccess, 'Set-Cookie') },
+        errors: ['SHARE_NOT_FOUND', 'SHARE_EXPIRED', 'PASSCODE_WRONG', 'TOO_MANY_ATTEMPTS'],
+      },
+      async ({ request, response, body }) => {
+        const slug = slugOf(request)
+        const granted = await openShare(sql, slug, { passcode: body.passcode, address: request.ip ?? '' })
+        // For links that a browser follows by itself, which carry no header.
+        response.cookie(cookieName, granted.accessToken, {
+          httpOnly: true,
+          sameSite: 'lax',
+          secure: request.secure,
+          path: `${request.baseUrl}/${slug}`,
+          expires: granted.expiresAt,
+        })
+        response.json({ accessToken: granted.accessToken, expiresAt: granted.expiresAt.toISOString() })
+      },
+    ),
+  ]
+}
 
-  router.post('/:slug/access', async (request, response) => {
-    const { passcode } = await readBody(accessRequest, request, response)
-    const slug = slugOf(request)
-    const granted = await openShare(sql, slug, { passcode, address: request.ip ?? '' })
-    // For links that a browser follows by itself, which carry no header.
-    response.cookie(cookieName, granted.accessToken, {
-      httpOnly: true,
-      sameSite: 'lax',
-      secure: request.secure,
-      path: `${request.baseUrl}/${slug}`,
-      expires: granted.expiresAt,
-    })
-    response.json({ accessToken: granted.accessToken, expiresAt: granted.expiresAt.toISOString() })
-  })
-  router.get(
-    '/:slug',
-    reading(async (_request, response, _next, bundle) => {
-      response.json(presentShare(bundle))
-    }),
+const errors = ['SHARE_NOT_FOUND', 'SHARE_EXPIRED', 'PASSCODE_REQUIRED'] as const satisfies ErrorCode[]
+
+/** `/shared/{slug}…`: bundles for whoever knows their slug, without an account. */
+export function sharedRoutes(deps: SharedRoutesDeps): Route<undefined>[] {
+  return [show(deps), list(deps), content(deps)]
+}
+
+const show = ({ sql }: SharedRoutesDeps) =>
+  openRoute(
+    {
+      method: 'GET',
+      path: '/:slug',
+      id: 'getShare',
+      summary: 'Show a shared bundle',
+      answers: { 200: json('The bundle.', sharedBundleView) },
+      errors,
+    },
+    async ({ request, response }) => {
+      response.json(presentShare(await read(sql, request, response)))
+    },
   )
-  router.get(
-    '/:slug/files',
-    reading(async (request, response, _next, bundle) => {
-      const { files, total } = await listShared(sql, bundle, parseQuery(sharedFilesQuery, request))
+
+const list = ({ sql }: SharedRoutesDeps) =>
+  openRoute(
+    {
+      method: 'GET',
+      path: '/:slug/files',
+      id: 'listSharedFiles',
+      summary: 'List what lies in a shared bundle',
+      query: sharedFilesQuery,
+      answers: { 200: page('A page of it, the newest first.', sharedFileView) },
+      errors,
+    },
+    async ({ request, response, query }) => {
+      const { files, total } = await listShared(sql, await read(sql, request, response), query)
       response.set('X-Total', String(total)).json(files.map(presentSharedFile))
-    }),
+    },
   )
-  router.get(
-    '/:slug/files/:fileId/content',
-    reading(async (request, response, _next, bundle) => {
+
+const content = ({ sql, pools }: SharedRoutesDeps) =>
+  openRoute(
+    {
+      method: 'GET',
+      path: '/:slug/files/:fileId/content',
+      id: 'downloadSharedFile',
+      summary: 'Download a file of a shared bundle',
+      answers: contentAnswers,
+      headers: contentRequest.headers,
+      errors: [...errors, ...contentRequest.errors],
+    },
+    async ({ request, response }) => {
+      const bundle = await read(sql, request, response)
       const fileId = pathUuid(request, 'fileId')
       if (fileId === undefined) throw fileNotFound(String(request.params['fileId']))
       await sendFile(request, response, pools, await getShared(sql, bundle, fileId))
-    }),
+    },
   )
-  return router
+
+async function read(sql: Sql, request: Request, response: Response): Promise<BundleRow> {
+  const bundle = await requireShare(sql, slugOf(request), accessTokenOf(request))
+  response.set('Cache-Control', 'private, no-cache')
+  return bundle
 }
 
 function slugOf(request: Request): string {

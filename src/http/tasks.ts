@@ -1,26 +1,28 @@
-import { type Request, type Response, Router } from 'express'
+import type { Response } from 'express'
+import { z } from 'zod'
 import type { Identity } from '../auth/verify.ts'
 import {
-  changeTaskRequest,
   createBatchRequest,
+  createdBatch,
   createTaskRequest,
   listTasksQuery,
-  retryTaskRequest,
-  retryTasksRequest,
+  taskEventsQuery,
+  taskEventView,
+  taskStats as taskStatsView,
+  taskTypeView,
+  taskView,
 } from '../contract/task.ts'
 import { listTasks } from '../db/task-lists.ts'
-import type { WantedTask } from '../db/tasks.ts'
-import { AppError } from '../errors.ts'
-import { cancel, type ControlDeps, pause, remove, reprioritise, resume, retry } from '../tasks/control.ts'
+import { AppError, type ErrorCode } from '../errors.ts'
+import type { ControlDeps } from '../tasks/control.ts'
 import { findOffers } from '../tasks/offers.ts'
 import { getTask, listEvents, presentTask, taskNotFound, taskStats } from '../tasks/show.ts'
-import type { TaskCreator } from '../tasks/permissions.ts'
-import { retryAll } from '../tasks/retry-all.ts'
 import { type SubmitDeps, submitTasks } from '../tasks/submit.ts'
 import { noteMade } from './audit-trail.ts'
-import type { SignedIn } from './caller.ts'
-import { keyedRequest } from './idempotency-key.ts'
-import { parseQuery, pathUuid, readBody, readOptionalBody } from './validate.ts'
+import { empty, json, made, page } from './outcomes.ts'
+import { type Route, route } from './route.ts'
+import { taskVerbRoutes } from './task-verbs.ts'
+import { taskCreatorOf, wantedTask } from './wanted-task.ts'
 
 export type TaskRoutesDeps = SubmitDeps &
   ControlDeps & {
@@ -29,150 +31,170 @@ export type TaskRoutesDeps = SubmitDeps &
   }
 
 /** `/tasks/…` */
-export function taskRoutes(deps: TaskRoutesDeps, signedIn: SignedIn): Router {
-  const router = Router()
-  creation(router, deps, signedIn)
-  reading(router, deps, signedIn)
-  control(router, deps, signedIn)
-  return router
+export function taskRoutes(deps: TaskRoutesDeps): Route[] {
+  return [
+    create(deps),
+    createMany(deps),
+    list(deps),
+    types(deps),
+    stats(deps),
+    show(deps),
+    history(deps),
+    ...taskVerbRoutes(deps),
+  ]
 }
 
-function creation(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void {
-  router.post(
-    '/',
-    signedIn(async (request, response, caller) => {
-      const body = await readBody(createTaskRequest, request, response, '8mb')
-      const [task] = await submitTasks(deps, {
-        ...taskCreatorOf(caller),
-        requests: [body],
-        keyed: keyedRequest(request, caller),
-        path: () => '',
-      })
+const createErrors = ['DEPENDENCY_ENDED', 'SECRETS_UNAVAILABLE', 'TASK_LIMIT'] as const satisfies ErrorCode[]
+
+const create = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/',
+      id: 'createTask',
+      summary: 'Create a task',
+      description: 'Its `parameters` are those of its type, of which `GET /tasks/types` has the JSON Schema.',
+      body: createTaskRequest,
+      bodyLimit: '8mb',
+      keyed: true,
+      answers: { 201: made('The task.', taskView) },
+      errors: createErrors,
+    },
+    async ({ request, response, caller, body, keyed }) => {
+      const creation = { ...taskCreatorOf(caller), requests: [body], keyed, path: () => '' }
+      const [task] = await submitTasks(deps, creation)
       if (!task) throw taskNotFound('')
       noteMade(response, task.id)
       response.status(201).location(`${request.baseUrl}/${task.id}`).json(presentTask(task))
-    }),
+    },
   )
-  router.post(
-    '/batch',
-    signedIn(async (request, response, caller) => {
-      const body = await readBody(createBatchRequest, request, response, '8mb')
-      const tasks = await submitTasks(deps, {
-        ...taskCreatorOf(caller),
-        requests: body.tasks,
-        keyed: keyedRequest(request, caller),
-        path: (index) => `tasks.${index}.`,
-      })
+
+const createMany = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/batch',
+      id: 'createTasks',
+      summary: 'Create many tasks, all or none',
+      body: createBatchRequest,
+      bodyLimit: '8mb',
+      keyed: true,
+      answers: { 201: json('The tasks, in the order of the request.', createdBatch) },
+      errors: createErrors,
+    },
+    async ({ response, caller, body, keyed }) => {
+      const creation = { ...taskCreatorOf(caller), requests: body.tasks, keyed }
+      const tasks = await submitTasks(deps, { ...creation, path: (index) => `tasks.${index}.` })
       noteMade(response, ...tasks.map((task) => task.id))
       response.status(201).json({ tasks: tasks.map(presentTask) })
-    }),
+    },
   )
-}
 
-function reading(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void {
-  router.get(
-    '/',
-    signedIn(async (request, response, caller) => {
-      const filter = parseQuery(listTasksQuery, request)
-      const { tasks, total } = await listTasks(deps.sql, { ...filter, accountId: caller.account })
+const list = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/',
+      id: 'listTasks',
+      summary: "List the account's tasks",
+      query: listTasksQuery,
+      answers: { 200: page('A page of them.', taskView) },
+    },
+    async ({ response, caller, query }) => {
+      const { tasks, total } = await listTasks(deps.sql, { ...query, accountId: caller.account })
       response.set('X-Total', String(total)).json(tasks.map(presentTask))
-    }),
+    },
   )
-  router.get(
-    '/types',
-    signedIn(async (_request, response) => {
-      const types = [...deps.registry.values()].filter((job) => job.isSubmittable)
+
+const types = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/types',
+      id: 'listTaskTypes',
+      summary: 'List the types of tasks, each with the JSON Schema of its parameters',
+      answers: { 200: json('The types.', z.array(taskTypeView)) },
+    },
+    async ({ response }) => {
+      const known = [...deps.registry.values()].filter((job) => job.isSubmittable)
       const offers = await findOffers(deps.sql)
       response.json(
-        types.map(({ type, title, maxAttempts, schema, ...job }) => {
+        known.map(({ type, title, maxAttempts, schema, ...job }) => {
           const shown = { type, title, maxAttempts, parameters: schema }
           return job.offers === undefined ? shown : { ...shown, offers: offers.get(type) ?? {} }
         }),
       )
-    }),
+    },
   )
-  router.get(
-    '/stats',
-    signedIn(async (_request, response, caller) => {
+
+const stats = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/stats',
+      id: 'getTaskStats',
+      summary: "Count the account's tasks, by status and type",
+      answers: { 200: json('The figures.', taskStatsView) },
+    },
+    async ({ response, caller }) => {
       response.json(await taskStats(deps.sql, caller.account))
-    }),
+    },
   )
-  router.get(
-    '/:taskId',
-    signedIn(async (request, response, caller) => {
-      response.json(presentTask(await getTask(deps.sql, wantedOf(request, caller))))
-    }),
+
+const show = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/:taskId',
+      id: 'getTask',
+      summary: 'Show a task',
+      answers: { 200: json('The task.', taskView) },
+      errors: ['TASK_NOT_FOUND'],
+    },
+    async ({ request, response, caller }) => {
+      response.json(presentTask(await getTask(deps.sql, wantedTask(request, caller))))
+    },
   )
-  router.get(
-    '/:taskId/events',
-    signedIn(async (request, response, caller) => {
-      const wanted = wantedOf(request, caller)
+
+const history = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/:taskId/events',
+      id: 'listTaskEvents',
+      summary: "List a task's events, or have them sent as they come",
+      description: 'With `Accept: text/event-stream` they are sent as they come, until the task ends.',
+      query: taskEventsQuery,
+      headers: ['Last-Event-ID'],
+      answers: {
+        200: {
+          is: 'Up to 1,000 events after `after`, the oldest first.',
+          body: z.array(taskEventView),
+          types: ['text/event-stream'],
+        },
+        204: empty('To who wants a stream: the task has ended, and nothing has come since.'),
+      },
+      errors: ['TASK_NOT_FOUND', 'SHUTTING_DOWN', 'RATE_LIMITED'],
+    },
+    async ({ request, response, caller, query }) => {
+      const wanted = wantedTask(request, caller)
       response.vary('Accept')
       if (request.accepts(['json', 'text/event-stream']) === 'text/event-stream') {
-        const afterSeq = seqOf('Last-Event-ID', request.get('Last-Event-ID') ?? request.query['after'])
+        const afterSeq = lastEventSeq(request.get('Last-Event-ID')) ?? query.after
         return deps.streamTask({ taskId: wanted.taskId, caller, afterSeq }, response)
       }
-      response.json(await listEvents(deps.sql, wanted, seqOf('after', request.query['after'])))
-    }),
+      response.json(await listEvents(deps.sql, wanted, query.after))
+    },
   )
-}
 
-function control(router: Router, deps: TaskRoutesDeps, signedIn: SignedIn): void {
-  for (const [name, verb] of Object.entries({ pause, resume, cancel })) {
-    router.post(
-      `/:taskId/${name}`,
-      signedIn(async (request, response, caller) => {
-        response.json(presentTask(await verb(deps, wantedOf(request, caller))))
-      }),
-    )
-  }
-  router.post(
-    '/:taskId/retry',
-    signedIn(async (request, response, caller) => {
-      const body = await readOptionalBody(retryTaskRequest, request, response)
-      response.json(presentTask(await retry(deps, wantedOf(request, caller), body.parameters)))
-    }),
-  )
-  router.post(
-    '/retry',
-    signedIn(async (request, response, caller) => {
-      const filter = await readBody(retryTasksRequest, request, response)
-      response.json(await retryAll(deps, caller.account, filter))
-    }),
-  )
-  router.patch(
-    '/:taskId',
-    signedIn(async (request, response, caller) => {
-      const { priority } = await readBody(changeTaskRequest, request, response)
-      response.json(presentTask(await reprioritise(deps, wantedOf(request, caller), priority)))
-    }),
-  )
-  router.delete(
-    '/:taskId',
-    signedIn(async (request, response, caller) => {
-      await remove(deps, wantedOf(request, caller))
-      response.status(204).end()
-    }),
-  )
-}
-
-/** Whoever calls, as tasks keep him. */
-export function taskCreatorOf({ account: accountId, admin: isAdmin, permissions }: Identity): TaskCreator {
-  return { accountId, isAdmin, permissions }
-}
-
-function wantedOf(request: Request, caller: Identity): WantedTask {
-  const taskId = pathUuid(request, 'taskId')
-  if (taskId === undefined) throw taskNotFound(String(request.params['taskId']))
-  return { taskId, accountId: caller.account }
-}
-
-/** The number of an event as a request names it; 0 when it names none. Throws VALIDATION_FAILED. */
-function seqOf(field: string, given: unknown): number {
-  if (given === undefined) return 0
-  const seq = typeof given === 'string' && /^\d{1,15}$/.test(given) ? Number(given) : -1
-  if (seq >= 0) return Math.min(seq, 2 ** 31 - 1)
+/** Throws VALIDATION_FAILED. */
+function lastEventSeq(field: string | undefined): number | undefined {
+  if (field === undefined) return undefined
+  const { after } = taskEventsQuery.safeParse({ after: field }).data ?? {}
+  if (after !== undefined) return after
   throw new AppError('VALIDATION_FAILED', 'The request is not valid.', {
-    details: { errors: [{ field, message: 'must be the seq of an event, a whole number from 0' }] },
+    details: {
+      errors: [{ field: 'Last-Event-ID', message: 'must be the seq of an event, a whole number from 0' }],
+    },
   })
 }

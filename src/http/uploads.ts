@@ -1,6 +1,15 @@
-import { type Request, type Response, Router } from 'express'
+import type { Request, Response } from 'express'
 import type { Identity } from '../auth/verify.ts'
-import { createUploadRequest, proveUploadRequest } from '../contract/upload.ts'
+import { fileView } from '../contract/file.ts'
+import {
+  createUploadRequest,
+  createUploadResponse,
+  proveUploadRequest,
+  proveUploadResponse,
+  uploadProgress,
+  uploadView,
+} from '../contract/upload.ts'
+import type { ErrorCode } from '../errors.ts'
 import { type CompleteDeps, completeUpload } from '../uploads/complete.ts'
 import { type CreateDeps, createUpload } from '../uploads/create.ts'
 import { uploadNotFound } from '../uploads/plan-cache.ts'
@@ -9,11 +18,11 @@ import type { Creator } from '../uploads/welcome.ts'
 import { cancel, type ControlDeps } from '../tasks/control.ts'
 import { requireUpload, showProgress, showUpload, type Wanted } from '../uploads/show.ts'
 import { noteMade } from './audit-trail.ts'
-import type { SignedIn } from './caller.ts'
-import { keyedRequest } from './idempotency-key.ts'
+import { empty, json } from './outcomes.ts'
 import { poolUserOf } from './pools.ts'
 import { preferredWaitMs } from './prefer.ts'
-import { pathUuid, readBody } from './validate.ts'
+import { type Route, route } from './route.ts'
+import { pathUuid } from './validate.ts'
 
 export type UploadRoutesDeps = CreateDeps &
   CompleteDeps &
@@ -23,66 +32,147 @@ export type UploadRoutesDeps = CreateDeps &
   }
 
 const longestWaitMs = 25_000
+const completionErrors = [
+  'CHUNKS_MISSING',
+  'CHUNKS_DAMAGED',
+  'HASH_MISMATCH',
+  'UPLOAD_FAILED',
+  'UPLOAD_PAUSED',
+  'UPLOAD_ENDED',
+] as const satisfies ErrorCode[]
 
 /** `/files/upload/…` */
-export function uploadRoutes(deps: UploadRoutesDeps, signedIn: SignedIn): Router {
-  const router = Router()
+export function uploadRoutes(deps: UploadRoutesDeps): Route[] {
+  return [create(deps), prove(deps), complete(deps), resume(deps), progress(deps), remove(deps)]
+}
 
-  router.post(
-    '/create',
-    signedIn(async (request, response, caller) => {
-      const body = await readBody(createUploadRequest, request, response)
+const create = (deps: UploadRoutesDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/create',
+      id: 'createUpload',
+      summary: 'Begin an upload, or have a file at once that is there already',
+      body: createUploadRequest,
+      keyed: true,
+      answers: { 200: json('The file, or the plan by which its chunks are to be sent.', createUploadResponse) },
+      errors: [
+        'QUOTA_EXCEEDED',
+        'POOL_NOT_FOUND',
+        'POOL_DISABLED',
+        'ENCRYPTION_REQUIRED',
+        'ENCRYPTION_REFUSED',
+        'FILE_TOO_LARGE',
+        'TYPE_NOT_ACCEPTED',
+        'BUNDLE_NOT_FOUND',
+        'SECRETS_UNAVAILABLE',
+        'UPLOAD_LIMIT',
+        'STORAGE_UNAVAILABLE',
+        'STORAGE_FULL',
+      ],
+    },
+    async ({ response, caller, body, keyed }) => {
       // The answer has signed URLs, which are secrets.
       if (body.direct) response.set('Cache-Control', 'no-store')
-      const answer = await createUpload(deps, creatorOf(caller), body, keyedRequest(request, caller))
+      const answer = await createUpload(deps, creatorOf(caller), body, keyed)
       noteMade(response, answer.fileExists ? answer.file.id : answer.taskId)
       response.json(answer)
-    }),
+    },
   )
 
-  router.post(
-    '/prove/:taskId',
-    signedIn(async (request, response, caller) => {
-      const wanted = wantedOf(request, caller)
-      const { proof } = await readBody(proveUploadRequest, request, response)
-      response.json(await proveUpload(deps, wanted, creatorOf(caller), proof))
-    }),
+const prove = (deps: UploadRoutesDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/prove/:taskId',
+      id: 'proveUpload',
+      summary: 'Show to have the bytes of an upload, so that they need not be sent',
+      body: proveUploadRequest,
+      answers: { 200: json('The file; or the chunks are to be sent.', proveUploadResponse) },
+      errors: [
+        'TASK_NOT_FOUND',
+        'UPLOAD_PAUSED',
+        'UPLOAD_ENDED',
+        'CHALLENGE_GONE',
+        'POOL_NOT_FOUND',
+        'POOL_DISABLED',
+        'TYPE_NOT_ACCEPTED',
+        'ENCRYPTION_REQUIRED',
+        'STORAGE_UNAVAILABLE',
+      ],
+    },
+    async ({ request, response, caller, body }) => {
+      response.json(await proveUpload(deps, wantedOf(request, caller), creatorOf(caller), body.proof))
+    },
   )
 
-  router.post(
-    '/complete/:taskId',
-    signedIn(async (request, response, caller) => {
-      const wanted = wantedOf(request, caller)
-      await answerCompletion(deps, wanted, request, response)
-    }),
+const complete = (deps: UploadRoutesDeps) =>
+  route(
+    {
+      method: 'POST',
+      path: '/complete/:taskId',
+      id: 'completeUpload',
+      summary: 'Have the chunks made a file',
+      description: 'Waits up to 25 s for it; `Prefer` says otherwise.',
+      headers: ['Prefer'],
+      answers: {
+        200: json('The file.', fileView),
+        202: { is: 'It is being finished.', body: uploadView, headers: ['Location'] },
+      },
+      errors: ['TASK_NOT_FOUND', ...completionErrors],
+    },
+    async ({ request, response, caller }) => {
+      await answerCompletion(deps, wantedOf(request, caller), request, response)
+    },
   )
 
-  router.get(
-    '/resume/:taskId',
-    signedIn(async (request, response, caller) => {
+const resume = (deps: UploadRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/resume/:taskId',
+      id: 'resumeUpload',
+      summary: 'Get what it takes to go on with an upload',
+      answers: { 200: json('The upload, with the chunks that are there.', uploadView) },
+      errors: ['TASK_NOT_FOUND'],
+    },
+    async ({ request, response, caller }) => {
       response.json(await showUpload(deps.sql, wantedOf(request, caller)))
-    }),
+    },
   )
 
-  router.get(
-    '/progress/:taskId',
-    signedIn(async (request, response, caller) => {
+const progress = (deps: UploadRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/progress/:taskId',
+      id: 'getUploadProgress',
+      summary: 'Show how far an upload is',
+      answers: { 200: json('How far it is.', uploadProgress) },
+      errors: ['TASK_NOT_FOUND'],
+    },
+    async ({ request, response, caller }) => {
       response.json(await showProgress(deps.sql, wantedOf(request, caller)))
-    }),
+    },
   )
 
-  router.delete(
-    '/task/:taskId',
-    signedIn(async (request, response, caller) => {
+const remove = (deps: UploadRoutesDeps) =>
+  route(
+    {
+      method: 'DELETE',
+      path: '/task/:taskId',
+      id: 'cancelUpload',
+      summary: 'Cancel an upload',
+      answers: { 204: empty('It is cancelled.') },
+      errors: ['TASK_NOT_FOUND', 'TASK_STATE'],
+    },
+    async ({ request, response, caller }) => {
       const wanted = wantedOf(request, caller)
       await requireUpload(deps.sql, wanted)
       await cancel(deps, wanted)
       response.status(204).end()
-    }),
+    },
   )
-
-  return router
-}
 
 function creatorOf(caller: Identity): Creator {
   return { ...poolUserOf(caller), quotaBytes: caller.quotaBytes }

@@ -2,95 +2,101 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { resources } from '../../src/auth/scope.ts'
 import { signToken } from '../../src/auth/token.ts'
-import type { SignedIn } from '../../src/http/caller.ts'
-import { type ApiDeps, apiRouters } from '../../src/http/routes.ts'
-import { type Answer, clientOf } from '../support/client.ts'
+import { type Answer, clientOf, type TestClient } from '../support/client.ts'
+import { everyOperation, filledIn, leastBody, type Walked } from '../support/operations.ts'
 import { expectRefusal } from '../support/refusal.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { secret } from '../support/system.ts'
+import { allThings, makeThings } from '../support/things.ts'
 
-type Route = { method: string; path: string; resource: string }
+/** What needs no token. Whatever is not here must refuse strangers, so a new route has a rule or fails. */
+const openRoutes = [
+  'areUploadsHealthy',
+  'downloadSharedFile',
+  'getOpenApi',
+  'getShare',
+  'isLive',
+  'isReady',
+  'listSharedFiles',
+  'openShare',
+]
 
-/** Who may use a route without a token. Whatever is not here must refuse strangers. */
-const publicRoutes = new Set<string>([])
+/** Who has a thing that they name does not matter: they are everybody's, or tell of the caller alone. */
+const notOfAnAccount = ['getPool']
 
-/** Every route below `/api`, as the application declares it; its variables are ids of nothing. */
-function everyRoute(): Route[] {
-  const routes: Route[] = []
-  let resource = ''
-  const signedIn: SignedIn = (handler) => (request, response) => handler(request, response, {} as never)
-  const routers = apiRouters({} as ApiDeps, (name) => {
-    resource = name
-    return signedIn
-  })
-  for (const [prefix, router] of routers) {
-    for (const { route } of router.stack) {
-      if (!route) continue
-      const methods = new Set(route.stack.map(({ method }) => method.toUpperCase()))
-      const path = `/api${prefix}${route.path === '/' ? '' : route.path}`
-      for (const method of methods) routes.push({ method, path: filledIn(path), resource: resourceOf(prefix) })
-    }
-  }
-  expect(resource).not.toBe('')
-  return routes
-}
-
-function resourceOf(prefix: string): string {
-  if (prefix.startsWith('/admin')) return 'admin'
-  if (/^\/(webhooks|push)/.test(prefix)) return 'notifications'
-  return /^\/(tasks|schedules)/.test(prefix) ? 'tasks' : 'files'
-}
-
-function filledIn(path: string): string {
-  return path.replace(/:(\w+)/g, (_, name: string) =>
-    name === 'chunkIndex' ? '0' : name === 'band' ? 'low' : randomUUID(),
-  )
-}
-
-describe('every route', { timeout: 120_000 }, () => {
-  const routes = everyRoute().filter(({ method, path }) => !publicRoutes.has(`${method} ${path}`))
+describe('every operation of the document', { timeout: 120_000 }, () => {
+  const operations = everyOperation()
+  const guarded = operations.filter(({ scope }) => scope !== undefined)
   let stage: Stage
+  let client: TestClient
+  let things: Record<string, string>
   const tokens: Record<string, string> = {}
+
   beforeAll(async () => {
-    const push = {
-      PUSH_VAPID_PRIVATE_KEY: Buffer.alloc(32, 'a key').toString('base64'),
-      PUSH_VAPID_SUBJECT: 'mailto:a@example.com',
-    }
-    stage = await openStage({ workers: 0, env: push })
+    stage = await openStage({ env: allThings })
+    client = await stage.client()
+    things = await makeThings(client)
     const account = randomUUID()
     const claims = { account, admin: false, expiresInSeconds: 600 }
     tokens['somebody'] = await signToken(secret, claims)
     tokens['expired'] = await signToken(secret, { ...claims, expiresInSeconds: -600 })
+    tokens['admin'] = await signToken(secret, { ...claims, admin: true })
     for (const resource of resources) {
       const others = resources.filter((one) => one !== resource)
       const scope = others.flatMap((one) => [`longshore:${one}:read`, `longshore:${one}:write`]).join(' ')
       tokens[`not ${resource}`] = await signToken(secret, { ...claims, admin: true, scope })
     }
-    tokens['reader'] = await signToken(secret, {
-      ...claims,
-      admin: true,
-      scope: resources.map((one) => `longshore:${one}:read`).join(' '),
-    })
+    const scope = resources.map((one) => `longshore:${one}:read`).join(' ')
+    tokens['reader'] = await signToken(secret, { ...claims, admin: true, scope })
   })
   afterAll(() => stage.close())
 
-  const call = async ({ method, path }: Route, token?: string): Promise<Answer> => {
-    const client = await clientOf(stage.system.urls[0] ?? '')
-    const body = method === 'GET' ? undefined : method === 'PUT' ? Buffer.from('x') : {}
-    return client.call(method, path, { body, headers: { authorization: token === undefined ? '' : `Bearer ${token}` } })
+  const call = async ({ method, path, operation }: Walked, token?: string): Promise<Answer> => {
+    const authorization = token === undefined ? '' : `Bearer ${token}`
+    const body = leastBody(operation)
+    return client.call(method, filledIn(path, things), { body, headers: { authorization } })
   }
 
-  it('is there to be walked', () => {
-    expect(routes.length).toBeGreaterThan(30)
-    expect(new Set(routes.map(({ resource }) => resource))).toEqual(new Set(resources))
+  it('is open to everybody only where that is meant', () => {
+    const open = operations.filter(({ scope }) => scope === undefined).map(({ name }) => name)
+    expect(open.sort()).toEqual(openRoutes)
+    expect(guarded.length).toBeGreaterThan(70)
+    expect(new Set(guarded.map(({ scope }) => scope?.split(':')[1]))).toEqual(new Set(resources))
   })
 
-  it.each(routes)('$method $path lets in who may, and nobody else', async (route) => {
-    expectRefusal(await call(route), 401, 'UNAUTHENTICATED')
-    expectRefusal(await call(route, tokens['expired']), 401, 'TOKEN_EXPIRED')
-    expectRefusal(await call(route, tokens[`not ${route.resource}`]), 403, 'FORBIDDEN')
-    if (route.method !== 'GET') expectRefusal(await call(route, tokens['reader']), 403, 'FORBIDDEN')
-    const { status } = await call(route, tokens['somebody'])
-    expect(route.resource === 'admin' ? [403] : [200, 204, 400, 404, 410, 415]).toContain(status)
+  it.each(guarded)('$name lets in who may, and nobody else', async (walked) => {
+    const resource = walked.scope?.split(':')[1] ?? ''
+    expectRefusal(await call(walked), 401, 'UNAUTHENTICATED')
+    expectRefusal(await call(walked, tokens['expired']), 401, 'TOKEN_EXPIRED')
+    expectRefusal(await call(walked, tokens[`not ${resource}`]), 403, 'FORBIDDEN')
+    if (walked.method !== 'GET') expectRefusal(await call(walked, tokens['reader']), 403, 'FORBIDDEN')
+    const { body } = await call(walked, tokens['somebody'])
+    expect(body['code'] === 'FORBIDDEN').toBe(resource === 'admin')
+    const admins = await call(walked, tokens['admin'])
+    expect([401, 403]).not.toContain(admins.status)
+  })
+
+  const naming = guarded.filter(
+    ({ name, path, scope }) => path.includes('{') && !scope?.includes('admin') && !notOfAnAccount.includes(name),
+  )
+
+  it.each(naming)("$name does not know another account's things, whoever asks", async (walked) => {
+    for (const who of ['somebody', 'admin']) {
+      const answer = await call(walked, tokens[who])
+      expect(answer.body['code']).toMatch(/_NOT_FOUND$/)
+      expectRefusal(answer, 404, String(answer.body['code']))
+    }
+  })
+
+  it('leaves everything as it was', async () => {
+    const { fileId, taskId, bundleId, scheduleId, webhookId } = things
+    for (const path of [`files/${fileId}`, `tasks/${taskId}`, `bundles/${bundleId}`, `schedules/${scheduleId}`]) {
+      expect((await client.call('GET', `/api/${path}`)).status).toBe(200)
+    }
+    expect((await client.call('GET', `/api/webhooks/${webhookId}`)).body).toMatchObject({ enabled: true })
+    const nobody = await clientOf(client.url)
+    for (const list of ['files', 'files/upload/tasks', 'tasks', 'bundles', 'schedules', 'webhooks']) {
+      expect((await nobody.call('GET', `/api/${list}`)).headers.get('x-total')).toBe('0')
+    }
   })
 })

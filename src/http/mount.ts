@@ -1,0 +1,35 @@
+import { type RequestHandler, Router } from 'express'
+import type { AuditTrail } from './audit-trail.ts'
+import type { SignedInFor } from './caller.ts'
+import { refuseOtherMethods } from './methods.ts'
+import type { RouteGroup } from './route.ts'
+import type { UnderWay } from './under-way.ts'
+
+export type MountDeps = {
+  signedInFor: SignedInFor
+  audit: Pick<AuditTrail, 'follow'>
+  underWay: Pick<UnderWay, 'track'>
+}
+
+const expressNames = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const
+
+/** Serves a group of routes to those whom it is for. */
+export function routerOf(group: RouteGroup, deps: MountDeps): Router {
+  const router = Router()
+  for (const [{ method, path }, handler] of handlersOf(group, deps)) router[expressNames[method]](path, handler)
+  return refuseOtherMethods(router)
+}
+
+function handlersOf(group: RouteGroup, { signedInFor, audit, underWay }: MountDeps) {
+  if ('openTo' in group) {
+    return group.routes.map(({ declaration, handle }) => {
+      const handler: RequestHandler = (request, response) => underWay.track(handle(request, response, undefined))
+      return [declaration, handler] as const
+    })
+  }
+  const signedIn = signedInFor(group.resource, group.unrecorded ? () => {} : audit.follow)
+  return group.routes.map(({ declaration, handle }) => {
+    const handler = signedIn((request, response, caller) => underWay.track(handle(request, response, caller)))
+    return [declaration, handler] as const
+  })
+}
