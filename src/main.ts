@@ -7,7 +7,7 @@ import { createVerifier, requiringScope } from './auth/verify.ts'
 import { type Config, loadConfig } from './config.ts'
 import { bands } from './contract/task.ts'
 import { ensureBands } from './db/admission.ts'
-import { openDatabase } from './db/connect.ts'
+import { openDatabase, type Sql } from './db/connect.ts'
 import { adoptLedger } from './db/ledger-id.ts'
 import { openSignals } from './db/signals.ts'
 import { followPools } from './files/follow-pools.ts'
@@ -23,13 +23,15 @@ import { openNotifiers } from './notify/notifiers.ts'
 import { publicKeyOf } from './notify/vapid.ts'
 import { atMost, runMain } from './process.ts'
 import { openEngine } from './queue/engine.ts'
+import { openRedis, type RedisClient } from './queue/redis.ts'
 import { openRealtime } from './realtime/open.ts'
 import { tellPresence, untold } from './realtime/presence.ts'
 import { registerJobs } from './tasks/define-job.ts'
 import { createDispatcher } from './tasks/dispatch.ts'
 import { loadChecksum } from './uploads/checksum.ts'
 import { loadTaskModules } from './tasks/load-modules.ts'
-import { createPlanCache } from './uploads/plan-cache.ts'
+import { createPlanCache, type PlanCache } from './uploads/plan-cache.ts'
+import { sharePlans } from './uploads/shared-plans.ts'
 import { ProgressTracker } from './uploads/progress.ts'
 
 const maxConnections = 16
@@ -41,7 +43,7 @@ runMain(async (env) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('api', config.log)
   const parts = await openParts(config, scope, (name) => env[name])
-  const { sql, signals, engine, dispatcher, progress, requestLimits, audit, database, presence } = parts
+  const { signals, engine, dispatcher, progress, quick, audit, database, presence } = parts
   const authenticate = createVerifier(config.tokens)
   const realtime = await openRealtime({
     ...parts,
@@ -54,7 +56,6 @@ runMain(async (env) => {
   const app = createApp({
     ...parts,
     ...config.limits,
-    plans: createPlanCache(sql, config.uploads.cacheDurationMs),
     createChecksum: await loadChecksum(),
     authenticate,
     streamTask: realtime.streamTask,
@@ -83,7 +84,7 @@ runMain(async (env) => {
       underWay.idle().then(() => dispatcher.idle()),
     )
     await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
-    requestLimits.close()
+    quick?.disconnect()
     await atMost(1000, Promise.all([audit.close(), presence.close()]))
     await database.close(1)
     log.info('stopped')
@@ -112,12 +113,30 @@ async function openParts(
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), ...tools })
   const registry = registerJobs(jobs, custom)
   const progress = new ProgressTracker({ sql, signals, log: scope('uploads') })
-  const requestLimits = openRequestLimits({ ...config, ...config.limits, log: scope('http') })
+  const quick = openQuickRedis(config.redisUrl, scope('queue'))
+  const requestLimits = openRequestLimits({ ...config, ...config.limits, redis: quick })
+  const plans = openPlans({ sql, redis: quick, log: scope('uploads') }, config)
   const audit = createAuditTrail({ sql, log: scope('http') })
   const notifiers = await openNotifiers(config.notify)
   // Nobody asks who is there but to notify those who are not.
   const isAsked = notifiers.size > 0
   const presence = isAsked ? tellPresence({ sql, processId: randomUUID(), log: scope('realtime') }) : untold
   const tellers = { audit, notifiers, presence }
-  return { database, sql, signals, engine, dispatcher, pools, registry, sealer, progress, requestLimits, ...tellers }
+  const asked = { quick, requestLimits, plans }
+  return { database, sql, signals, engine, dispatcher, pools, registry, sealer, progress, ...asked, ...tellers }
+}
+
+/** Redis for what a request asks and can do without: none waits longer than this for an answer. */
+function openQuickRedis(redisUrl: string | undefined, log: Log): RedisClient | undefined {
+  if (redisUrl === undefined) return undefined
+  const redis = openRedis(redisUrl, { commandTimeoutMs: 250, connectTimeoutMs: 5000 })
+  return redis.on('error', (error: unknown) => log.debug({ err: error }, 'the store of counts and plans is away'))
+}
+
+function openPlans(
+  { sql, redis, log }: { sql: Sql; redis: RedisClient | undefined; log: Log },
+  { queuePrefix: prefix, uploads: { cacheDurationMs: durationMs } }: Config,
+): PlanCache {
+  const shared = redis && durationMs > 0 ? sharePlans(redis, { prefix, durationMs, log }) : undefined
+  return createPlanCache(sql, { durationMs, shared })
 }

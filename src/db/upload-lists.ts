@@ -62,15 +62,22 @@ export type UploadSum = { status: TaskStatus; count: number; progress: number; u
 
 /**
  * An account's uploads by status: how many, how far on average in percent, and how many bytes of them arrived. Both are told
- * by the upload's own count of chunks: the task's progress may lag behind, and stays so when the task ends first.
+ * by the upload's own count of chunks: the task's progress may lag behind, and stays so when the task ends first. Of those
+ * that are complete, which are the most by far, all arrived: two indexes say how many and how large, and no row is read.
  */
 export async function sumUploads(query: Query, accountId: string): Promise<UploadSum[]> {
   return query<UploadSum[]>`
+    select t.status, count(*)::int as count, 100::float as progress, sum(u.file_size_bytes)::bigint as uploaded_bytes
+    from tasks t join uploads u on u.task_id = t.id
+    where ${isListed(query, { accountId, status: 'Completed' })} and u.account_id = ${accountId}
+    group by t.status
+    union all
     select t.status, count(*)::int as count,
       avg(case when u.chunks_count = 0 then 100 else 100.0 * u.chunks_uploaded / u.chunks_count end)::float as progress,
       sum(least(u.file_size_bytes, u.chunks_uploaded::bigint * u.chunk_size_bytes))::bigint as uploaded_bytes
     from tasks t join uploads u on u.task_id = t.id
-    where ${isListed(query, { accountId })} and u.account_id = ${accountId} group by t.status`
+    where ${isListed(query, { accountId })} and t.status in ('InProgress', 'Paused', 'Failed', 'Cancelled', 'Expired')
+    group by t.status`
 }
 
 export type UploadPlaces = { poolName: string; bundleName: string | null }

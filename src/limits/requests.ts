@@ -1,7 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { AppError } from '../errors.ts'
-import type { Log } from '../log.ts'
-import { openRedis } from '../queue/redis.ts'
+import type { RedisClient } from '../queue/redis.ts'
 import { type Count, createCounter } from './shared-counter.ts'
 
 export type RequestLimits = {
@@ -11,30 +10,16 @@ export type RequestLimits = {
   useAddress: (address: string) => Promise<Count>
   /** Throws RATE_LIMITED for an address that is known to be over its limit, before anything is done for it. */
   requireAddress: (address: string) => void
-  close: () => void
 }
 
 export type RequestLimitsOptions = {
-  redisUrl: string | undefined
+  /** Counts for all processes. It answers within its own time limit, or each counts for itself. */
+  redis: RedisClient | undefined
   queuePrefix: string
   requestsPerMinute: { account: number; address: number }
-  log: Log
 }
 
-/** No request waits longer than this for a counter. */
-const answerWithinMs = 250
-
-export function openRequestLimits({
-  redisUrl,
-  queuePrefix,
-  requestsPerMinute,
-  log,
-}: RequestLimitsOptions): RequestLimits {
-  const redis =
-    redisUrl === undefined
-      ? undefined
-      : openRedis(redisUrl, { commandTimeoutMs: answerWithinMs, connectTimeoutMs: 5000 })
-  redis?.on('error', (error: unknown) => log.debug({ err: error }, 'the store of request counts is away'))
+export function openRequestLimits({ redis, queuePrefix, requestsPerMinute }: RequestLimitsOptions): RequestLimits {
   const accounts = createCounter(redis, { name: `${queuePrefix}:requests:account`, limit: requestsPerMinute.account })
   const addresses = createCounter(redis, { name: `${queuePrefix}:requests:address`, limit: requestsPerMinute.address })
   return {
@@ -44,7 +29,6 @@ export function openRequestLimits({
       const count = addresses.look(networkOf(address))
       if (count) requireUnder(count, 'address')
     },
-    close: () => redis?.disconnect(),
   }
 }
 

@@ -2,6 +2,7 @@ import type { Sql } from '../db/connect.ts'
 import { findUpload } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
 import type { ChunkSlot } from '../storage/contract.ts'
+import type { SharedPlans } from './shared-plans.ts'
 
 /** What never changes in an upload's life. */
 export type UploadPlan = {
@@ -22,10 +23,14 @@ export type PlanCache = {
 const maxPlans = 10_000
 
 /**
- * Keeps uploads' plans in memory for `durationMs` after their last use, so that a chunk need not ask for them. Whatever
- * can change (state, received chunks, the sink) is asked of the ledger with the chunk's lease and never kept here.
+ * Keeps uploads' plans for `durationMs`, so that a chunk need not ask for them: in memory after their last use, and in what
+ * all processes share where there is such a place. Whatever can change (state, received chunks, the sink) is asked of the
+ * ledger with the chunk's lease and never kept here; so is whose the upload is, once more.
  */
-export function createPlanCache(sql: Sql, durationMs: number): PlanCache {
+export function createPlanCache(
+  sql: Sql,
+  { durationMs, shared }: { durationMs: number; shared: SharedPlans | undefined },
+): PlanCache {
   const plans = new Map<string, { plan: UploadPlan; until: number }>()
 
   const keep = (plan: UploadPlan): void => {
@@ -35,16 +40,26 @@ export function createPlanCache(sql: Sql, durationMs: number): PlanCache {
     const [oldest] = plans.keys()
     if (plans.size > maxPlans && oldest !== undefined) plans.delete(oldest)
   }
+  const own = (taskId: string): UploadPlan | undefined => {
+    const kept = plans.get(taskId)
+    return kept && kept.until > Date.now() ? kept.plan : undefined
+  }
+  const load = async (wanted: { taskId: string; accountId: string }): Promise<UploadPlan> => {
+    const upload = await findUpload(sql, wanted)
+    if (!upload) throw uploadNotFound(wanted.taskId)
+    const { taskId, accountId, poolId, fileSizeBytes, chunkSizeBytes, chunksCount, contentType } = upload
+    const plan = { taskId, accountId, poolId, fileSizeBytes, chunkSizeBytes, chunksCount, contentType }
+    shared?.put(plan)
+    return plan
+  }
 
   return {
     find: async ({ taskId, accountId }) => {
-      const kept = plans.get(taskId)
-      const plan = kept && kept.until > Date.now() ? kept.plan : await findUpload(sql, { taskId, accountId })
-      if (!plan || plan.accountId !== accountId) throw uploadNotFound(taskId)
-      const { poolId, fileSizeBytes, chunkSizeBytes, chunksCount, contentType } = plan
-      const found = { taskId, accountId, poolId, fileSizeBytes, chunkSizeBytes, chunksCount, contentType }
-      keep(found)
-      return found
+      const kept = own(taskId) ?? (await shared?.get(taskId))
+      // What is kept for another account decides nothing: the ledger does.
+      const plan = kept?.accountId === accountId ? kept : await load({ taskId, accountId })
+      keep(plan)
+      return plan
     },
   }
 }
