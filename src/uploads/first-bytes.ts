@@ -3,7 +3,7 @@ import { policyOf, requireBytes } from '../files/pool-policy.ts'
 import { HeadKeeper } from '../files/head.ts'
 import type { Pools } from '../files/pools.ts'
 import type { ChunkSlot } from '../storage/contract.ts'
-import type { UploadPlan } from './plan-cache.ts'
+import type { UploadPlan } from './shared-plans.ts'
 
 /** What a pool has to say of an upload's first bytes, while they stream by. */
 export type FirstBytes = {

@@ -2,18 +2,7 @@ import type { Sql } from '../db/connect.ts'
 import { findUpload } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
 import type { ChunkSlot } from '../storage/contract.ts'
-import type { SharedPlans } from './shared-plans.ts'
-
-/** What never changes in an upload's life. */
-export type UploadPlan = {
-  taskId: string
-  accountId: string
-  poolId: string
-  fileSizeBytes: number
-  chunkSizeBytes: number
-  chunksCount: number
-  contentType: string
-}
+import type { SharedPlans, UploadPlan } from './shared-plans.ts'
 
 export type PlanCache = {
   /** Throws TASK_NOT_FOUND, also for another account's upload. */

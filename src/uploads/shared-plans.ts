@@ -1,7 +1,9 @@
 import { z } from 'zod'
 import type { Log } from '../log.ts'
 import type { RedisClient } from '../queue/redis.ts'
-import type { UploadPlan } from './plan-cache.ts'
+
+/** What never changes in an upload's life. */
+export type UploadPlan = z.infer<typeof planSchema>
 
 /** Where plans are kept for all processes. What cannot be had in time is not there; nothing throws. */
 export type SharedPlans = {
@@ -21,7 +23,7 @@ const planSchema = z.object({
   chunkSizeBytes: z.number(),
   chunksCount: z.number(),
   contentType: z.string(),
-}) satisfies z.ZodType<UploadPlan>
+})
 
 /** Plans in Redis, each for `durationMs`. The client's `commandTimeoutMs` is how long a chunk waits for it at most. */
 export function sharePlans(

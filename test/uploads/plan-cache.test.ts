@@ -59,11 +59,10 @@ function planCacheContract(openScene: (sql: Sql) => Scene): void {
     const taskId = await ledger.addTask({ accountId, type: 'FileUpload' })
     await ledger.sql`update tasks set status = 'InProgress', runnable = false where id = ${taskId}`
     const sinkKey = await (await pools.open(poolId)).createSink({ taskId, sizeBytes: 30, chunkSizeBytes: 10 })
-    await insertUpload(ledger.sql, {
-      ...{ taskId, accountId, poolId, sinkKey, fileName: 'a', contentType: 'text/plain', bundleId: null },
-      ...{ fileExpiredAt: null, declaredSha256: Buffer.alloc(32), reservedBytes: 30 },
-      ...{ fileSizeBytes: 30, chunkSizeBytes: 10, chunksCount: 3 },
-    })
+    const names = { fileName: 'a', contentType: 'text/plain', bundleId: null, fileExpiredAt: null }
+    const sizes = { fileSizeBytes: 30, chunkSizeBytes: 10, chunksCount: 3, reservedBytes: 30 }
+    const upload = { taskId, accountId, poolId, sinkKey, declaredSha256: Buffer.alloc(32) }
+    await insertUpload(ledger.sql, { ...upload, ...names, ...sizes })
     return { taskId, accountId }
   }
   /** Answers how often the ledger was asked for the plan. */
