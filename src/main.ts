@@ -33,6 +33,7 @@ import { loadTaskModules } from './tasks/load-modules.ts'
 import { createPlanCache, type PlanCache } from './uploads/plan-cache.ts'
 import { sharePlans } from './uploads/shared-plans.ts'
 import { ProgressTracker } from './uploads/progress.ts'
+import { knowingUploadTokens } from './uploads/tokens.ts'
 
 const maxConnections = 16
 const realtimeLimits = { maxRooms: 1000, maxEvents: 10_000, recheckMs: 60_000 }
@@ -57,7 +58,7 @@ runMain(async (env) => {
     ...parts,
     ...config.limits,
     createChecksum: await loadChecksum(),
-    authenticate,
+    authenticate: knowingUploadTokens(authenticate, parts.sql),
     streamTask: realtime.streamTask,
     underWay,
     limits: config.uploads,

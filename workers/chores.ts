@@ -10,6 +10,7 @@ import type { Notifiers } from '../src/notify/notifiers.ts'
 import { sendNotices } from '../src/notify/send-notices.ts'
 import { sweepLostDeliveries, sweepOldDeliveries } from '../src/notify/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
+import { deleteExpiredUploadTokens } from '../src/db/upload-tokens.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
 import { sweepSecrets } from '../src/tasks/secrets.ts'
@@ -152,6 +153,7 @@ function uploadSweeps(
   return [
     { name: 'leftover staging', everyMs: 60_000, run: () => sweepLeftoverSinks(deps) },
     { name: 'unknown staging', everyMs: 600_000, run: () => sweepUnknownStaging(deps, orphanGraceMs) },
+    { name: 'upload tokens', everyMs: 600_000, run: () => deleteExpiredUploadTokens(deps.sql) },
     {
       name: 'stale uploads',
       everyMs: settings.cleanupIntervalMs,

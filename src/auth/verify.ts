@@ -19,7 +19,15 @@ export type Identity = {
   /** What the token is narrowed to; undefined: to nothing. */
   scopes: ReadonlySet<Scope> | undefined
   expiresAt: Date | undefined
+  /** Set when the token is for uploading alone: one upload, or new ones into one bundle. */
+  upload?: UploadGrant
 }
+
+/** What an upload token is for. */
+export type UploadGrant = { tokenId: string } & (
+  | { taskId: string; bundleId: null }
+  | { taskId: null; bundleId: string }
+)
 
 /** Turns a bearer token into who it names. Throws UNAUTHENTICATED, TOKEN_INVALID, TOKEN_EXPIRED or KEYS_UNAVAILABLE. */
 export type Authenticate = (token: string | undefined) => Promise<Identity>

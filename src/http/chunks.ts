@@ -43,6 +43,7 @@ const postChunk = (deps: ReceiveDeps) =>
       path,
       id: 'postChunk',
       summary: 'Send a chunk as a form, in the field `chunk`',
+      uploadTokens: true,
       description:
         'It may be sent again as long as it was not answered with 200 or 409, both of which say that it is there.',
       bytes: 'multipart/form-data',
@@ -54,7 +55,7 @@ const postChunk = (deps: ReceiveDeps) =>
       if (!request.is('multipart/form-data')) {
         throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'Send the chunk as multipart/form-data, or with PUT as it is.')
       }
-      const chunk = chunkOf(request, caller)
+      const chunk = await chunkOf(deps, request, caller)
       const form = parseContentDigest(request.get('Content-Digest'))
       await receiveForm(request, response, form, () => beginChunk(deps, chunk))
       response.json({ taskId: chunk.taskId, chunkIndex: chunk.index })
@@ -68,6 +69,7 @@ const putChunk = (deps: ReceiveDeps) =>
       path,
       id: 'putChunk',
       summary: 'Send a chunk as it is',
+      uploadTokens: true,
       bytes: 'application/octet-stream',
       headers: ['Content-Digest'],
       answers,
@@ -80,7 +82,7 @@ const putChunk = (deps: ReceiveDeps) =>
       const contentLengthBytes = declaredLength(request)
       const digests = parseContentDigest(request.get('Content-Digest'))
       const chunk = {
-        ...chunkOf(request, caller),
+        ...(await chunkOf(deps, request, caller)),
         digests,
         ...(contentLengthBytes === undefined ? {} : { contentLengthBytes }),
       }
@@ -89,10 +91,10 @@ const putChunk = (deps: ReceiveDeps) =>
     },
   )
 
-function chunkOf(request: Request, caller: Identity): ChunkRequest {
+async function chunkOf(deps: ReceiveDeps, request: Request, caller: Identity): Promise<ChunkRequest> {
   const digits = String(request.params['chunkIndex'])
   return {
-    ...wantedOf(request, caller),
+    ...(await wantedOf(deps, request, caller)),
     index: /^\d{1,9}$/.test(digits) ? Number(digits) : Number.NaN,
     digests: [],
   }

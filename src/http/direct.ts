@@ -28,6 +28,7 @@ const signUrls = (deps: DirectDeps) =>
       path: '/:taskId/urls',
       id: 'signChunkUrls',
       summary: 'Get URLs by which chunks go straight to the pool',
+      uploadTokens: true,
       body: signPartsRequest,
       bodyOptional: true,
       answers: { 200: json('A page of URLs.', directPage) },
@@ -35,7 +36,9 @@ const signUrls = (deps: DirectDeps) =>
     },
     async ({ request, response, caller, body }) => {
       // Signed URLs are secrets.
-      response.set('Cache-Control', 'no-store').json(await signDirectParts(deps, wantedOf(request, caller), body))
+      response
+        .set('Cache-Control', 'no-store')
+        .json(await signDirectParts(deps, await wantedOf(deps, request, caller), body))
     },
   )
 
@@ -46,12 +49,13 @@ const report = (deps: DirectDeps) =>
       path: '/:taskId/parts',
       id: 'reportChunks',
       summary: 'Report chunks that were sent to the pool',
+      uploadTokens: true,
       body: reportPartsRequest,
       bodyLimit: '1mb',
       answers: { 200: json('They count.', reportedParts) },
       errors: [...errors, 'PARTS_REFUSED'],
     },
     async ({ request, response, caller, body }) => {
-      response.json(await reportParts(deps, wantedOf(request, caller), body))
+      response.json(await reportParts(deps, await wantedOf(deps, request, caller), body))
     },
   )

@@ -2,7 +2,7 @@ import type { Request, Response } from 'express'
 import type { z } from 'zod'
 import type { Resource } from '../auth/scope.ts'
 import type { Identity } from '../auth/verify.ts'
-import type { ErrorCode } from '../errors.ts'
+import { AppError, type ErrorCode } from '../errors.ts'
 import type { AnswerHeader, RequestHeader } from './headers.ts'
 import { keyedRequest } from './idempotency-key.ts'
 import { type BodyLimit, parseParams, parseQuery, readBody, readOptionalBody } from './validate.ts'
@@ -48,6 +48,8 @@ export type Declaration<
   headers?: readonly RequestHeader[]
   /** With `Idempotency-Key` a request can be repeated. */
   keyed?: true
+  /** Upload tokens may use it, for what they are for. */
+  uploadTokens?: true
   answers: Readonly<Record<number, Outcome>>
   errors?: readonly ErrorCode[]
 }
@@ -75,6 +77,8 @@ export function route<Query extends z.ZodType, Body extends z.ZodType, Params ex
   return {
     declaration,
     handle: async (request, response, caller) => {
+      if (caller.upload && !declaration.uploadTokens)
+        throw new AppError('FORBIDDEN', 'The token is for uploading alone.')
       const asked = await ask(declaration, request, response)
       const keyed = declaration.keyed ? keyedRequest(request, caller) : undefined
       await handler({ ...asked, caller, keyed })

@@ -18,6 +18,7 @@ import type { RouteGroup } from './route.ts'
 import { type SharedRoutesDeps, shareAccessRoutes, sharedRoutes } from './shared.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
+import { tokenRoutes } from './tokens.ts'
 import { uploadListRoutes } from './upload-lists.ts'
 import { type UploadRoutesDeps, uploadRoutes } from './uploads.ts'
 import { type PushRoutesDeps, pushRoutes } from './push.ts'
@@ -67,6 +68,7 @@ function uploadGroups(deps: ApiDeps): RouteGroup[] {
     { path: '/files/upload/chunk', tag, resource: 'files', unrecorded: true, routes: chunkRoutes(deps) },
     { path: '/files/upload/direct', tag, resource: 'files', unrecorded: true, routes: directRoutes(deps) },
     { path: '/files/upload', tag, resource: 'files', routes: [...uploadRoutes(deps), ...uploadListRoutes(deps)] },
+    { path: '/tokens', tag, resource: 'files', routes: tokenRoutes(deps) },
   ]
 }
 

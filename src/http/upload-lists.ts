@@ -81,7 +81,7 @@ const details = (deps: Deps) =>
       errors: ['TASK_NOT_FOUND'],
     },
     async ({ request, response, caller }) => {
-      response.json(await showDetails(deps.sql, wantedOf(request, caller)))
+      response.json(await showDetails(deps.sql, await wantedOf(deps, request, caller)))
     },
   )
 

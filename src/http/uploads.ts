@@ -12,7 +12,9 @@ import {
 import type { ErrorCode } from '../errors.ts'
 import { type CompleteDeps, completeUpload } from '../uploads/complete.ts'
 import { type CreateDeps, createUpload } from '../uploads/create.ts'
+import type { Sql } from '../db/connect.ts'
 import { uploadNotFound } from '../uploads/plan-cache.ts'
+import { requireGranted } from '../uploads/tokens.ts'
 import { proveUpload } from '../uploads/prove.ts'
 import type { Creator } from '../uploads/welcome.ts'
 import { cancel, type ControlDeps } from '../tasks/control.ts'
@@ -53,11 +55,14 @@ const create = (deps: UploadRoutesDeps) =>
       path: '/create',
       id: 'createUpload',
       summary: 'Begin an upload, or have a file at once that is there already',
+      uploadTokens: true,
       body: createUploadRequest,
       keyed: true,
       answers: { 200: json('The file, or the plan by which its chunks are to be sent.', createUploadResponse) },
       errors: [
         'QUOTA_EXCEEDED',
+        'TOKEN_SPENT',
+        'TOKEN_INVALID',
         'POOL_NOT_FOUND',
         'POOL_DISABLED',
         'ENCRYPTION_REQUIRED',
@@ -87,6 +92,7 @@ const prove = (deps: UploadRoutesDeps) =>
       path: '/prove/:taskId',
       id: 'proveUpload',
       summary: 'Show to have the bytes of an upload, so that they need not be sent',
+      uploadTokens: true,
       body: proveUploadRequest,
       answers: { 200: json('The file; or the chunks are to be sent.', proveUploadResponse) },
       errors: [
@@ -102,7 +108,7 @@ const prove = (deps: UploadRoutesDeps) =>
       ],
     },
     async ({ request, response, caller, body }) => {
-      response.json(await proveUpload(deps, wantedOf(request, caller), creatorOf(caller), body.proof))
+      response.json(await proveUpload(deps, await wantedOf(deps, request, caller), creatorOf(caller), body.proof))
     },
   )
 
@@ -113,6 +119,7 @@ const complete = (deps: UploadRoutesDeps) =>
       path: '/complete/:taskId',
       id: 'completeUpload',
       summary: 'Have the chunks made a file',
+      uploadTokens: true,
       description: 'Waits up to 25 s for it; `Prefer` says otherwise.',
       headers: ['Prefer'],
       answers: {
@@ -122,7 +129,7 @@ const complete = (deps: UploadRoutesDeps) =>
       errors: ['TASK_NOT_FOUND', ...completionErrors],
     },
     async ({ request, response, caller }) => {
-      await answerCompletion(deps, wantedOf(request, caller), request, response)
+      await answerCompletion(deps, await wantedOf(deps, request, caller), request, response)
     },
   )
 
@@ -133,11 +140,12 @@ const resume = (deps: UploadRoutesDeps) =>
       path: '/resume/:taskId',
       id: 'resumeUpload',
       summary: 'Get what it takes to go on with an upload',
+      uploadTokens: true,
       answers: { 200: json('The upload, with the chunks that are there.', uploadView) },
       errors: ['TASK_NOT_FOUND'],
     },
     async ({ request, response, caller }) => {
-      response.json(await showUpload(deps.sql, wantedOf(request, caller)))
+      response.json(await showUpload(deps.sql, await wantedOf(deps, request, caller)))
     },
   )
 
@@ -148,11 +156,12 @@ const progress = (deps: UploadRoutesDeps) =>
       path: '/progress/:taskId',
       id: 'getUploadProgress',
       summary: 'Show how far an upload is',
+      uploadTokens: true,
       answers: { 200: json('How far it is.', uploadProgress) },
       errors: ['TASK_NOT_FOUND'],
     },
     async ({ request, response, caller }) => {
-      response.json(await showProgress(deps.sql, wantedOf(request, caller)))
+      response.json(await showProgress(deps.sql, await wantedOf(deps, request, caller)))
     },
   )
 
@@ -163,11 +172,12 @@ const remove = (deps: UploadRoutesDeps) =>
       path: '/task/:taskId',
       id: 'cancelUpload',
       summary: 'Cancel an upload',
+      uploadTokens: true,
       answers: { 204: empty('It is cancelled.') },
       errors: ['TASK_NOT_FOUND', 'TASK_STATE'],
     },
     async ({ request, response, caller }) => {
-      const wanted = wantedOf(request, caller)
+      const wanted = await wantedOf(deps, request, caller)
       await requireUpload(deps.sql, wanted)
       await cancel(deps, wanted)
       response.status(204).end()
@@ -175,7 +185,7 @@ const remove = (deps: UploadRoutesDeps) =>
   )
 
 function creatorOf(caller: Identity): Creator {
-  return { ...poolUserOf(caller), quotaBytes: caller.quotaBytes }
+  return { ...poolUserOf(caller), quotaBytes: caller.quotaBytes, grant: caller.upload }
 }
 
 async function answerCompletion(
@@ -197,9 +207,14 @@ async function answerCompletion(
   response.json(await showUpload(deps.sql, wanted))
 }
 
-/** The upload that a path names, for its owner. Throws TASK_NOT_FOUND when it cannot be one. */
-export function wantedOf(request: Request, caller: Identity): Wanted {
+/**
+ * The upload that a path names, for its owner. Throws TASK_NOT_FOUND when it cannot be one, and when the caller's token is for
+ * other uploads.
+ */
+export async function wantedOf({ sql }: { sql: Sql }, request: Request, caller: Identity): Promise<Wanted> {
   const taskId = pathUuid(request, 'taskId')
   if (taskId === undefined) throw uploadNotFound(String(request.params['taskId']))
-  return { taskId, accountId: caller.account }
+  const wanted = { taskId, accountId: caller.account }
+  await requireGranted(sql, wanted, caller.upload)
+  return wanted
 }

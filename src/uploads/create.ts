@@ -1,4 +1,5 @@
 import type { Sealer } from '../auth/seal.ts'
+import type { UploadGrant } from '../auth/verify.ts'
 import { type CreateUploadRequest, type CreateUploadResponse, maxChunks } from '../contract/upload.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import { ownsBundle } from '../db/pools.ts'
@@ -17,6 +18,7 @@ import { firstDirectPage } from './direct.ts'
 import { addExisting, type Creation } from './existing.ts'
 import { requireOpenUploads } from './open-limit.ts'
 import { type CreatedUpload, earlierCreation } from './repeat.ts'
+import { takeFromToken } from './tokens.ts'
 import { uploadPriority, uploadType } from './upload-type.ts'
 import { type Creator, requireWelcome } from './welcome.ts'
 
@@ -39,7 +41,8 @@ export type CreateDeps = {
  * Begins an upload, or answers a new file at once when the account already holds these bytes in the pool. With an
  * Idempotency-Key a repetition answers what the first one made, and of several at once one makes something.
  * Throws QUOTA_EXCEEDED, POOL_NOT_FOUND, POOL_DISABLED, what the pool's policy has against it, BUNDLE_NOT_FOUND, FILE_TOO_LARGE,
- * VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL, UPLOAD_LIMIT, IDEMPOTENCY_KEY_REUSED, CREATED_GONE.
+ * VALIDATION_FAILED, SECRETS_UNAVAILABLE, STORAGE_FULL, UPLOAD_LIMIT, IDEMPOTENCY_KEY_REUSED, CREATED_GONE; for upload tokens
+ * FORBIDDEN, TOKEN_SPENT, TOKEN_INVALID.
  */
 export async function createUpload(
   deps: CreateDeps,
@@ -47,11 +50,21 @@ export async function createUpload(
   request: CreateUploadRequest,
   keyed: KeyedRequest | undefined,
 ): Promise<CreateUploadResponse> {
+  const granted = asGranted(creator.grant, request)
   const earlier = keyed && (await earlierCreation(deps.sql, keyed))
-  const created = earlier ?? (await create(deps, creator, request, keyed))
+  const created = earlier ?? (await create(deps, creator, granted, keyed))
   if (created !== 'repetition') return request.direct ? withDirect(deps, creator.accountId, created) : created
   // Another request with the key was first. What it made may be forgotten already, and then this one is a first one.
   return createUpload(deps, creator, request, keyed)
+}
+
+/** What a token allows of a request: its bundle, which need not be named. */
+function asGranted(grant: UploadGrant | undefined, request: CreateUploadRequest): CreateUploadRequest {
+  if (!grant) return request
+  const { taskId, bundleId } = grant
+  if (bundleId !== null && (request.bundleId ?? bundleId) === bundleId) return { ...request, bundleId }
+  const message = taskId === null ? 'The token is for another bundle.' : 'The token is for one upload alone.'
+  throw new AppError('FORBIDDEN', message, { details: { taskId, bundleId } })
 }
 
 async function create(
@@ -68,8 +81,8 @@ async function create(
   if (request.bundleId !== undefined && !(await ownsBundle(sql, { id: request.bundleId, accountId }))) {
     throw new AppError('BUNDLE_NOT_FOUND', 'There is no such bundle.', { details: { bundleId: request.bundleId } })
   }
-  // What is to be encrypted shares its bytes with nothing.
-  const isShared = request.encryptPassword === undefined
+  // What is to be encrypted shares its bytes with nothing. And who may upload for an account need not know what it has.
+  const isShared = request.encryptPassword === undefined && creator.grant === undefined
   const existing = isShared
     ? await addExisting(sql, pools.quota, storage, { creator, poolId, policy, request, keyed })
     : undefined
@@ -103,6 +116,7 @@ async function begin(
       await record(query, plan, request)
       if (encryptPassword !== undefined) await keepSecrets(query, sealer, taskId, { encryptPassword })
       const challenge = isShared ? await issueChallenge(query, { taskId, sizeBytes }) : undefined
+      if (creator.grant) await takeFromToken(query, creator.grant.tokenId, sizeBytes)
       const reservation = { accountId, poolId, reservedBytes: sizeBytes, uploadsCount: 1 }
       await takeFromQuota(query, pools.quota, [reservation], quotaBytes)
       // Counted while the account's usage is held, with this one.

@@ -1,10 +1,11 @@
+import type { UploadGrant } from '../auth/verify.ts'
 import type { PoolPolicy } from '../contract/pool.ts'
 import type { CreateUploadRequest } from '../contract/upload.ts'
 import type { Query } from '../db/connect.ts'
 import { type PoolUser, requireContent, requirePool } from '../files/pool-policy.ts'
 
 /** Who asks for an upload, and what their token says that they may have. */
-export type Creator = PoolUser & { quotaBytes: number | undefined }
+export type Creator = PoolUser & { quotaBytes: number | undefined; grant: UploadGrant | undefined }
 
 /**
  * Asks the pool, before anything is made of the request, and again in the transaction that makes it: then nobody changes the

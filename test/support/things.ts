@@ -21,14 +21,17 @@ export async function makeThings(owner: TestClient): Promise<Record<string, stri
   const plan = { fileName: 'f', fileSize: bytes.length, contentType: 'text/plain', hash: sha256(bytes) }
   const { file } = await owner.upload(bytes, plan)
   const task = { type: 'FileMove', parameters: { fileIds: [file['id']], targetPoolId: file['poolId'] } }
+  const upload = { ...plan, fileSize: 99, hash: sha256(Buffer.from('other')) }
+  const uploadId = await make('/files/upload/create', upload, 'taskId')
   const webhookId = await make('/webhooks', { url: 'http://localhost:99/' }, 'webhookId')
   return {
     fileId: String(file['id']),
     poolId: String(file['poolId']),
-    taskId: await make('/files/upload/create', { ...plan, fileSize: 99, hash: sha256(Buffer.from('other')) }, 'taskId'),
+    taskId: uploadId,
     bundleId: await make('/bundles', { name: 'b' }, 'id'),
     scheduleId: await make('/schedules', { intervalSeconds: 3600, task }, 'scheduleId'),
     webhookId,
+    tokenId: await make('/tokens', { taskId: uploadId }, 'id'),
     deliveryId: await make(`/webhooks/${webhookId}/test`, undefined, 'deliveryId'),
     subscriptionId: await make('/push/subscriptions', { endpoint: 'http://localhost:99/p', keys }, 'subscriptionId'),
     accountId: owner.account,

@@ -1,5 +1,17 @@
 import { sql } from 'drizzle-orm'
-import { bigint, boolean, check, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import {
+  bigint,
+  boolean,
+  check,
+  index,
+  integer,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
 import { bytea, moment } from './columns.ts'
 import { pools, bundles, files } from './files.ts'
 import { tasks } from './tasks.ts'
@@ -81,3 +93,29 @@ export const uploadChallenges = pgTable('upload_challenges', {
   ranges: jsonb('ranges').notNull(),
   expiresAt: moment('expires_at').notNull(),
 })
+
+/** What a backend gives a browser to upload with: a secret, of which this is the SHA-256, for one upload or one bundle. */
+export const uploadTokens = pgTable(
+  'upload_tokens',
+  {
+    id: uuid('id').primaryKey(),
+    tokenSha256: bytea('token_sha256').notNull(),
+    accountId: uuid('account_id').notNull(),
+    /** Those of the token that it was made with. */
+    permissions: text('permissions').array().notNull(),
+    taskId: uuid('task_id').references(() => uploads.taskId, { onDelete: 'cascade' }),
+    bundleId: uuid('bundle_id').references(() => bundles.id, { onDelete: 'cascade' }),
+    maxBytes: bigint('max_bytes', { mode: 'number' }),
+    usedBytes: bigint('used_bytes', { mode: 'number' }).notNull().default(0),
+    expiresAt: moment('expires_at').notNull(),
+    createdAt: moment('created_at').notNull().defaultNow(),
+  },
+  (table) => [
+    check('upload_tokens_one', sql`(task_id is null) = (bundle_id is not null and max_bytes is not null)`),
+    uniqueIndex('upload_tokens_sha256').on(table.tokenSha256),
+    index('upload_tokens_account').on(table.accountId, table.createdAt),
+    index('upload_tokens_task').on(table.taskId).where(sql`task_id is not null`),
+    index('upload_tokens_bundle').on(table.bundleId).where(sql`bundle_id is not null`),
+    index('upload_tokens_expires').on(table.expiresAt),
+  ],
+)

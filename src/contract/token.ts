@@ -1,0 +1,41 @@
+import { z } from 'zod'
+
+const dayMinutes = 24 * 60
+
+/** Body of `POST /api/tokens`: what a browser, or whoever is given the token, may do with it, and for how long. */
+export const createUploadTokenRequest = z
+  .strictObject({
+    /** One upload that was begun. */
+    taskId: z.uuid().toLowerCase().optional(),
+    /** Or new uploads into one bundle, of so many bytes together. */
+    bundleId: z.uuid().toLowerCase().optional(),
+    maxBytes: z.int().min(0).optional(),
+    expiresInMinutes: z.int().min(1).max(dayMinutes).default(60),
+  })
+  .superRefine(({ taskId, bundleId, maxBytes }, context) => {
+    const refuse = (field: string, message: string): void => {
+      context.addIssue({ code: 'custom', path: [field], message })
+    }
+    if ((taskId === undefined) === (bundleId === undefined)) refuse('taskId', 'either this or bundleId must be given')
+    if (bundleId !== undefined && maxBytes === undefined) refuse('maxBytes', 'must be given with bundleId')
+    if (taskId !== undefined && maxBytes !== undefined) refuse('maxBytes', 'is said by the upload itself')
+  })
+export type CreateUploadTokenRequest = z.output<typeof createUploadTokenRequest>
+
+/** An upload token as it is listed; what it is made of is told once. */
+export const uploadTokenView = z.strictObject({
+  id: z.string(),
+  taskId: z.string().nullable(),
+  bundleId: z.string().nullable(),
+  /** Of the uploads that it may begin; null for a token of one upload. */
+  maxBytes: z.number().nullable(),
+  /** Of the uploads that were begun with it. */
+  usedBytes: z.number(),
+  expiresAt: z.string(),
+  createdAt: z.string(),
+})
+export type UploadTokenView = z.output<typeof uploadTokenView>
+
+/** Answer of `POST /api/tokens`. */
+export const createdUploadToken = uploadTokenView.extend({ token: z.string() })
+export type CreatedUploadToken = z.output<typeof createdUploadToken>
