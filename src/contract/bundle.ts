@@ -31,7 +31,10 @@ const fields = {
 }
 
 /** Body of `POST /api/bundles`. */
-export const createBundleRequest = z.strictObject({ name: storableText(200), ...fields })
+export const createBundleRequest = z.strictObject({
+  name: storableText(200).meta({ examples: ['Holiday'] }),
+  ...fields,
+})
 /** Body of `PATCH /api/bundles/{id}`: what is left out stays. */
 export const changeBundleRequest = z.strictObject({ name: storableText(200).optional(), ...fields })
 export type ChangeBundleRequest = z.output<typeof changeBundleRequest>

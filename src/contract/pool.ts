@@ -52,7 +52,11 @@ const settings = z.record(z.string(), z.unknown())
 /** Body of `POST /api/admin/pools`. */
 export const createPoolRequest = z.strictObject({
   name: storableText(200),
-  kind: z.string().min(1).max(20),
+  kind: z
+    .string()
+    .min(1)
+    .max(20)
+    .meta({ examples: ['local'] }),
   settings,
   policy: poolPolicy.default({}),
   costMultiplier: costMultiplier.default(1),

@@ -21,7 +21,11 @@ const ref = z
   .meta({ examples: ['first'] })
 
 const taskFields = {
-  type: z.string().min(1).max(100),
+  type: z
+    .string()
+    .min(1)
+    .max(100)
+    .meta({ examples: ['FileCompress'] }),
   name: optional(storableText(200)),
   description: optional(storableText(2000)),
   parameters: z

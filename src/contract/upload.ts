@@ -15,7 +15,7 @@ const percent = z.number().min(0).max(100)
 
 /** Body of `POST /api/files/upload/create`. */
 export const createUploadRequest = z.strictObject({
-  fileName: storableText(1024),
+  fileName: storableText(1024).meta({ examples: ['holiday.mp4'] }),
   fileSize: z.int().min(0),
   contentType: z
     .string()

@@ -25,7 +25,7 @@ const events = z
 
 /** Body of `POST /api/webhooks`. Without `events` it is told all. */
 export const createWebhookRequest = z.strictObject({
-  url: storableText(2000),
+  url: storableText(2000).meta({ examples: ['https://example.com/longshore'] }),
   description: optional(storableText(200)),
   events: optional(events),
   enabled: z.boolean().default(true),

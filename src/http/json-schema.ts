@@ -3,6 +3,11 @@ import { z } from 'zod'
 /** A schema of JSON Schema 2020-12, or a reference to one. */
 export type JsonSchema = { [keyword: string]: unknown }
 
+/** What lies under a keyword, as a schema; an empty one, which takes anything, when nothing does. */
+export function asSchema(value: unknown): JsonSchema {
+  return typeof value === 'object' && value !== null ? { ...value } : {}
+}
+
 export type SchemaBook = {
   /** The JSON Schema of what requests bring, or of what answers carry. Named schemas are references. */
   of: (schema: z.ZodType, io: 'input' | 'output') => JsonSchema

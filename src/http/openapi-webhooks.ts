@@ -21,7 +21,7 @@ export function describeWebhooks(book: SchemaBook) {
   for (const type of ['upload.progress', 'task.progress'] as const) book.of(namedEvent(type), 'output')
   const told = [
     ...webhookEventTypes.map((type) => [type, book.of(namedEvent(type), 'output')] as const),
-    ['webhook.test', book.of(z.object({ webhookId: id }), 'output')] as const,
+    ['webhook.test', book.of(z.object({ webhookId: id }).meta({ id: 'webhook.test' }), 'output')] as const,
   ]
   return Object.fromEntries(told.map(([type, data]) => [type, { post: describeMessage(book, type, data) }]))
 }

@@ -49,7 +49,7 @@ export function describeApi({ api, root }: { api: readonly RouteGroup[]; root: r
       paths[place][methodOf(declaration)] = describeRoute(book, group, declaration)
     }
   }
-  for (const group of api) add(group, {})
+  for (const group of inReadingOrder(api)) add(group, {})
   for (const group of root) add(group, { servers: [{ url: '/' }] })
   const refusal = {
     description: 'What any request may be refused with.',
@@ -69,6 +69,13 @@ export function describeApi({ api, root }: { api: readonly RouteGroup[]; root: r
       securitySchemes,
     },
   }
+}
+
+/** Under each heading the shortest paths first: what is asked first is not what is read first. */
+function inReadingOrder(groups: readonly RouteGroup[]): RouteGroup[] {
+  const tags = [...new Set(groups.map(({ tag }) => tag))]
+  const placeOf = ({ tag, path }: RouteGroup): number => tags.indexOf(tag) * 1000 + path.length
+  return [...groups].sort((one, other) => placeOf(one) - placeOf(other))
 }
 
 /** A route's path as OpenAPI writes it. */
@@ -183,7 +190,7 @@ function describeAnswers(book: SchemaBook, group: RouteGroup, declaration: Decla
   const statuses = [...new Set(all.map((code) => errorStatus[code]))].sort((one, other) => one - other)
   const bad = statuses.map((status) => {
     const codes = all.filter((code) => errorStatus[code] === status)
-    const headers = headerRefs(status === 429 || status === 423 ? [...usual, 'Retry-After'] : usual)
+    const headers = headerRefs(status === 423 || status === 429 ? ['Retry-After'] : [])
     return [String(status), { description: codes.join(', '), headers, content: refusalContent(book, codes) }] as const
   })
   const answers: Operation['responses'] = Object.fromEntries([...good, ...bad])

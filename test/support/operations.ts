@@ -1,5 +1,5 @@
 import type { Operation } from '../../src/http/openapi.ts'
-import { leastOf } from './from-schema.ts'
+import { leastOf } from '../../src/http/reference/example.ts'
 import { openApi } from './routes.ts'
 
 /** An operation of the document that the server publishes, and where it is asked for. */
@@ -27,7 +27,7 @@ export function filledIn(path: string, values: Record<string, string>): string {
 export function leastBody({ requestBody }: Operation): unknown {
   const { content = {} } = requestBody ?? {}
   const schema = content['application/json']?.schema
-  if (schema) return leastOf(schema)
+  if (schema) return leastOf(openApi().components.schemas, schema)
   if ('application/octet-stream' in content) return Buffer.from('x')
   if (!('multipart/form-data' in content)) return undefined
   const form = new FormData()
