@@ -54,7 +54,7 @@ export function typeOf(schema: JsonSchema): Html {
   if (fixed !== undefined) return html`<code>${JSON.stringify(fixed)}</code>`
   if (Array.isArray(words)) return joined(words.map((word) => html`<code>${String(word)}</code>`))
   if (type === 'array') return html`list of ${typeOf(asSchema(items))}`
-  const names = within(schema, 'properties').map(([name]) => html`<code>${name}</code>`)
+  const names = within(schema, 'properties').map(([field]) => html`<code>${field}</code>`)
   if (names.length > 0) return html`object of ${joined(names, ', ')}`
   return html`${typeof type === 'string' ? type : 'anything'}${typeof format === 'string' ? ` (${format})` : ''}`
 }
