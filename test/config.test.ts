@@ -39,7 +39,7 @@ describe('the settings', () => {
       secretsKeys: [],
       auditRetentionMs: 365 * 24 * 3_600_000,
       limits: {
-        requestsPerMinute: { account: 30_000, address: 1000 },
+        requestsPerMinute: { account: 30_000, address: 1000, share: 600 },
         trustedProxies: 0,
         corsOrigins: [],
         httpsOnly: false,

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { listOf, type Read, whole } from './values.ts'
 
 export type LimitsConfig = {
-  requestsPerMinute: { account: number; address: number }
+  requestsPerMinute: { account: number; address: number; share: number }
   /** Whose word counts for where a request came from: a number of proxies, or their addresses and networks. */
   trustedProxies: number | string[]
   /** Web pages that may use the API from a browser; `*`: every one. */
@@ -16,6 +16,7 @@ const origin = /^https?:\/\/[^/?#\s*]+$/
 export const limitSettings = {
   RATE_LIMIT_ACCOUNT_PER_MINUTE: whole(1, 10_000_000, 30_000),
   RATE_LIMIT_ADDRESS_PER_MINUTE: whole(1, 10_000_000, 1_000),
+  RATE_LIMIT_SHARE_PER_MINUTE: whole(1, 10_000_000, 600),
   TRUST_PROXY: z
     .string()
     .default('0')
@@ -38,6 +39,7 @@ export function limitsConfig(set: Read<typeof limitSettings>): LimitsConfig {
     requestsPerMinute: {
       account: set.RATE_LIMIT_ACCOUNT_PER_MINUTE,
       address: set.RATE_LIMIT_ADDRESS_PER_MINUTE,
+      share: set.RATE_LIMIT_SHARE_PER_MINUTE,
     },
     trustedProxies: set.TRUST_PROXY,
     corsOrigins: set.CORS_ORIGINS,

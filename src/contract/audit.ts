@@ -21,9 +21,13 @@ export const auditPage = z.strictObject({
       .strictObject({
         id: count,
         at: instant,
-        accountId: id,
+        accountId: id.nullable().describe('Null for somebody without an account, who came by a share link.'),
         isAdmin: z.boolean(),
-        action: z.string().describe('The method and the route, such as `PATCH /files/:fileId`.'),
+        action: z
+          .string()
+          .describe(
+            'The method and the route, such as `PATCH /files/:fileId`; `SHARE` or `UNSHARE` and the route when a share link came or went.',
+          ),
         thingIds: z.array(z.string()),
         status: z.int(),
         code: z.string().nullable(),

@@ -2,7 +2,8 @@ import { jsonb, type Query, type Sql, transact } from './connect.ts'
 
 export type AuditEntry = {
   at: Date
-  accountId: string
+  /** Null: somebody without an account, who came by a share link. */
+  accountId: string | null
   isAdmin: boolean
   action: string
   thingIds: string[]

@@ -49,18 +49,22 @@ export async function getBundle(
 }
 
 /**
- * Changes what is given and leaves the rest. Another passcode, or none, takes back every access that was granted. Throws
+ * Changes what is given and leaves the rest; answers the bundle as it is and as it was. Another passcode, or none, takes back every access that was granted. Throws
  * BUNDLE_NOT_FOUND, SLUG_TAKEN.
  */
-export async function changeBundle(sql: Sql, wanted: WantedBundle, changes: ChangeBundleRequest): Promise<BundleRow> {
+export async function changeBundle(
+  sql: Sql,
+  wanted: WantedBundle,
+  changes: ChangeBundleRequest,
+): Promise<{ bundle: BundleRow; before: BundleRow }> {
   // The hash takes its time, in which no row should be held.
   const passcodeHash = typeof changes.passcode === 'string' ? await hashPasscode(changes.passcode) : undefined
   try {
     return await transact(sql, async (query) => {
-      const current = await getBundle(query, wanted, { lock: true })
-      await updateBundle(query, wanted.id, await changedFields(current, changes, passcodeHash))
+      const before = await getBundle(query, wanted, { lock: true })
+      await updateBundle(query, wanted.id, await changedFields(before, changes, passcodeHash))
       if (changes.passcode !== undefined) await revokeAccesses(query, wanted.id)
-      return getBundle(query, wanted)
+      return { bundle: await getBundle(query, wanted), before }
     })
   } catch (error) {
     if (systemCode(error) === uniqueViolation) throw slugTaken(changes.slug ?? null)
@@ -69,15 +73,15 @@ export async function changeBundle(sql: Sql, wanted: WantedBundle, changes: Chan
 }
 
 /**
- * Removes a bundle; its files stay, or go into the trash. Throws BUNDLE_NOT_FOUND, and BUNDLE_NOT_EMPTY when it has files
+ * Removes a bundle and answers it; its files stay, or go into the trash. Throws BUNDLE_NOT_FOUND, and BUNDLE_NOT_EMPTY when it has files
  * and nobody said what is to become of them.
  */
 export async function removeBundle(
   sql: Sql,
   wanted: WantedBundle,
   files: 'keep' | 'delete' | undefined,
-): Promise<void> {
-  await transact(sql, async (query) => {
+): Promise<BundleRow> {
+  return transact(sql, async (query) => {
     const bundle = await getBundle(query, wanted, { lock: true })
     if (files === undefined && (await hasFiles(query, wanted.id))) {
       throw new AppError(
@@ -89,6 +93,7 @@ export async function removeBundle(
       )
     }
     await deleteBundle(query, wanted.id, files ?? 'keep')
+    return bundle
   })
 }
 

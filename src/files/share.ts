@@ -17,14 +17,13 @@ const attemptsInAll = 200
 
 /**
  * Lets somebody read a shared bundle for an hour who knows its passcode. Tries are counted before they are looked at. Throws
- * SHARE_NOT_FOUND, SHARE_EXPIRED, PASSCODE_WRONG, TOO_MANY_ATTEMPTS.
+ * PASSCODE_WRONG, TOO_MANY_ATTEMPTS.
  */
 export async function openShare(
   sql: Sql,
-  slug: string,
+  bundle: BundleRow,
   { passcode, address }: { passcode: string; address: string },
 ): Promise<{ accessToken: string; expiresAt: Date }> {
-  const bundle = await readableShare(sql, slug)
   const own = { scope: 'passcode', subject: `${bundle.id} ${address}` }
   await countOrRefuse(sql, own, attemptsPerAddress)
   await countOrRefuse(sql, { scope: 'passcode', subject: bundle.id }, attemptsInAll)
@@ -45,11 +44,10 @@ async function countOrRefuse(sql: Sql, attempted: { scope: string; subject: stri
   })
 }
 
-/** A bundle that is shared under a slug, for whoever may read it. Throws as above, and PASSCODE_REQUIRED. */
-export async function requireShare(sql: Sql, slug: string, accessToken: string | undefined): Promise<BundleRow> {
-  const bundle = await readableShare(sql, slug)
-  if (bundle.passcodeHash === null) return bundle
-  if (accessToken !== undefined && (await hasAccess(sql, bundle.id, sumOf(accessToken)))) return bundle
+/** Throws PASSCODE_REQUIRED unless a shared bundle may be read with this token. */
+export async function requireAccess(sql: Sql, bundle: BundleRow, accessToken: string | undefined): Promise<void> {
+  if (bundle.passcodeHash === null) return
+  if (accessToken !== undefined && (await hasAccess(sql, bundle.id, sumOf(accessToken)))) return
   throw new AppError(
     'PASSCODE_REQUIRED',
     'This needs a passcode: POST it to …/access first, and bring the token you get.',
@@ -73,7 +71,8 @@ export async function getShared(sql: Sql, bundle: BundleRow, fileId: string): Pr
   return file
 }
 
-async function readableShare(sql: Sql, slug: string): Promise<BundleRow> {
+/** A bundle that is shared under a slug. Throws SHARE_NOT_FOUND, SHARE_EXPIRED. */
+export async function findShare(sql: Sql, slug: string): Promise<BundleRow> {
   const bundle = await findSharedBundle(sql, slug)
   if (!bundle) throw new AppError('SHARE_NOT_FOUND', 'Nothing is shared here.')
   if (bundle.expiredAt !== null && bundle.expiredAt.getTime() <= Date.now()) {

@@ -17,7 +17,7 @@ export type AppDeps = ApiDeps &
   FrontDoorOptions & {
     authenticate: Authenticate
     requestLimits: RequestLimits
-    audit: Pick<AuditTrail, 'follow'>
+    audit: Pick<AuditTrail, 'follow' | 'followVisitor'>
     underWay: Pick<UnderWay, 'track'>
     log: Log
   }

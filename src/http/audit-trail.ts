@@ -3,11 +3,17 @@ import type { Identity } from '../auth/verify.ts'
 import { type AuditEntry, insertAuditEntries } from '../db/audit.ts'
 import type { Sql } from '../db/connect.ts'
 import type { Log } from '../log.ts'
+import { Recent } from './recent.ts'
 import { requestIdOf } from './request-id.ts'
 
 export type AuditTrail = {
   /** Notes what a request did, or was refused to do, once it is answered. */
   follow: (request: Request, response: Response, caller: Identity) => void
+  /**
+   * The same of somebody without an account who came by a share link, reading too. What one address does again within a minute
+   * with the same outcome, as players and downloads in pieces do, is noted once.
+   */
+  followVisitor: (request: Request, response: Response) => void
   /** Resolves when all that was noted is in the ledger, or cannot be brought there. */
   close: () => Promise<void>
 }
@@ -17,6 +23,9 @@ const tryAgainAfterMs = 1000
 /** So many entries wait in memory for a ledger that is away; beyond it the oldest are written to the log instead. */
 const mostWaiting = 20_000
 const mostAtOnce = 1000
+/** Visitors of share links come again and again for one thing. */
+const repeatedWithinMs = 60_000
+const mostRemembered = 10_000
 
 /**
  * The record of who did what. Entries are written in groups a moment after their requests were answered, so that no request
@@ -28,6 +37,7 @@ export function createAuditTrail({ sql, log }: { sql: Sql; log: Log }): AuditTra
   let flushing = Promise.resolve()
   let timer: NodeJS.Timeout | undefined
 
+  const repeated = new Recent(repeatedWithinMs, mostRemembered)
   const flush = async (): Promise<void> => {
     while (waiting.length > 0) {
       const entries = waiting.splice(0, mostAtOnce)
@@ -58,7 +68,19 @@ export function createAuditTrail({ sql, log }: { sql: Sql; log: Log }): AuditTra
     follow: (request, response, caller) => {
       if (request.method === 'GET' || request.method === 'HEAD') return
       const asked = whatIsAsked(request, caller)
-      response.once('close', () => add({ ...asked, ...whatCameOfIt(asked.thingIds, response) }))
+      response.once('close', () => {
+        const entry = { ...asked, ...whatCameOfIt(asked.thingIds, response) }
+        add(entry)
+        if (response.statusCode < 400) for (const action of alsoDoneBy(response)) add({ ...entry, action })
+      })
+    },
+    followVisitor: (request, response) => {
+      const asked = whatIsAsked(request, undefined)
+      response.once('close', () => {
+        const entry = { ...asked, ...whatCameOfIt(asked.thingIds, response) }
+        if (repeated.isNew(`${entry.address} ${entry.action} ${entry.thingIds.join(' ')} ${entry.code ?? ''}`))
+          add(entry)
+      })
     },
     close: async () => {
       clearTimeout(timer)
@@ -71,15 +93,16 @@ export function createAuditTrail({ sql, log }: { sql: Sql; log: Log }): AuditTra
 }
 
 /** Looked at while the route is at it: once an error has left it, Express has forgotten which it was. */
-function whatIsAsked(request: Request, caller: Identity) {
+function whatIsAsked(request: Request, caller: Identity | undefined) {
   const route: unknown = request.route
   const path = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined
   const place = request.baseUrl.replace(/^\/(api|drive)/, '')
   return {
-    accountId: caller.account,
-    isAdmin: caller.admin,
+    accountId: caller?.account ?? null,
+    isAdmin: caller?.admin ?? false,
     action: `${request.method} ${place}${typeof path === 'string' && path !== '/' ? path : ''}`,
-    thingIds: Object.values(request.params).map(String),
+    // A share link's slug lets whoever reads it in.
+    thingIds: Object.entries(request.params).flatMap(([name, value]) => (name === 'slug' ? [] : [String(value)])),
     address: request.ip ?? '',
   }
 }
@@ -94,7 +117,17 @@ function whatCameOfIt(thingIds: readonly string[], response: Response) {
   }
 }
 
-/** The id of what a request made, for the audit trail. */
+/** What a request did beside what its route says, for an entry of its own in the audit trail. */
+export function noteAlso(response: Response, ...actions: string[]): void {
+  response.locals['alsoDone'] = [...alsoDoneBy(response), ...actions]
+}
+
+function alsoDoneBy(response: Response): string[] {
+  const done: unknown = response.locals['alsoDone']
+  return Array.isArray(done) ? done.map(String) : []
+}
+
+/** The id of what a request made or was about, for the audit trail. */
 export function noteMade(response: Response, ...thingIds: string[]): void {
   response.locals['made'] = [...madeBy(response), ...thingIds]
 }

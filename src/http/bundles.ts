@@ -1,4 +1,4 @@
-import type { Request } from 'express'
+import type { Request, Response } from 'express'
 import type { Identity } from '../auth/verify.ts'
 import {
   bundleView,
@@ -7,9 +7,10 @@ import {
   deleteBundleQuery,
   listBundlesQuery,
 } from '../contract/bundle.ts'
-import { listBundles, type WantedBundle } from '../db/bundles.ts'
+import { type BundleRow, listBundles, type WantedBundle } from '../db/bundles.ts'
 import type { Sql } from '../db/connect.ts'
 import { bundleNotFound, changeBundle, createBundle, getBundle, presentBundle, removeBundle } from '../files/bundles.ts'
+import { noteAlso, noteMade } from './audit-trail.ts'
 import { empty, json, made, page } from './outcomes.ts'
 import { type Route, route } from './route.ts'
 import { pathUuid } from './validate.ts'
@@ -35,6 +36,8 @@ const create = ({ sql }: Deps) =>
     },
     async ({ request, response, caller, body, keyed }) => {
       const bundle = await createBundle(sql, { accountId: caller.account, request: body, keyed })
+      noteMade(response, bundle.id)
+      noteShare(response, { after: bundle })
       response.status(201).location(`${request.baseUrl}/${bundle.id}`).json(presentBundle(bundle))
     },
   )
@@ -83,7 +86,9 @@ const change = ({ sql }: Deps) =>
       errors: ['BUNDLE_NOT_FOUND', 'SLUG_TAKEN'],
     },
     async ({ request, response, caller, body }) => {
-      response.json(presentBundle(await changeBundle(sql, wantedOf(request, caller), body)))
+      const { bundle, before } = await changeBundle(sql, wantedOf(request, caller), body)
+      noteShare(response, { before, after: bundle })
+      response.json(presentBundle(bundle))
     },
   )
 
@@ -100,10 +105,19 @@ const remove = ({ sql }: Deps) =>
       errors: ['BUNDLE_NOT_FOUND', 'BUNDLE_NOT_EMPTY'],
     },
     async ({ request, response, caller, query }) => {
-      await removeBundle(sql, wantedOf(request, caller), query.files)
+      noteShare(response, { before: await removeBundle(sql, wantedOf(request, caller), query.files) })
       response.status(204).end()
     },
   )
+
+/** A share link that came or went is on record by itself, for whoever looks for just that. */
+function noteShare(response: Response, { before, after }: { before?: BundleRow; after?: BundleRow }): void {
+  const linkOf = (bundle: BundleRow | undefined) => (bundle?.isShared ? bundle.slug : null)
+  const [was, is] = [linkOf(before), linkOf(after)]
+  if (was === is) return
+  if (was !== null) noteAlso(response, 'UNSHARE /bundles/:bundleId')
+  if (is !== null) noteAlso(response, 'SHARE /bundles/:bundleId')
+}
 
 function wantedOf(request: Request, caller: Identity): WantedBundle {
   const id = pathUuid(request, 'bundleId')

@@ -1,13 +1,15 @@
 import { type RequestHandler, Router } from 'express'
 import type { AuditTrail } from './audit-trail.ts'
 import type { SignedInFor } from './caller.ts'
+import type { RequestLimits } from '../limits/requests.ts'
 import { refuseOtherMethods } from './methods.ts'
 import type { RouteGroup } from './route.ts'
 import type { UnderWay } from './under-way.ts'
 
 export type MountDeps = {
   signedInFor: SignedInFor
-  audit: Pick<AuditTrail, 'follow'>
+  audit: Pick<AuditTrail, 'follow' | 'followVisitor'>
+  requestLimits: Pick<RequestLimits, 'useShare'>
   underWay: Pick<UnderWay, 'track'>
 }
 
@@ -20,10 +22,16 @@ export function routerOf(group: RouteGroup, deps: MountDeps): Router {
   return refuseOtherMethods(router)
 }
 
-function handlersOf(group: RouteGroup, { signedInFor, audit, underWay }: MountDeps) {
+function handlersOf(group: RouteGroup, { signedInFor, audit, requestLimits, underWay }: MountDeps) {
   if ('openTo' in group) {
     return group.routes.map(({ declaration, handle }) => {
-      const handler: RequestHandler = (request, response) => underWay.track(handle(request, response, undefined))
+      const handler: RequestHandler = async (request, response) => {
+        if (group.isShare) {
+          audit.followVisitor(request, response)
+          await requestLimits.useShare(request.ip ?? '')
+        }
+        await underWay.track(handle(request, response, undefined))
+      }
       return [declaration, handler] as const
     })
   }

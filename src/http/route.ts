@@ -135,6 +135,8 @@ export type RouteGroup = {
   | {
       /** Everybody, or everybody who has what a share asks for. */
       openTo: 'everybody' | 'guests'
+      /** What is done by a share link: limited by itself, and on record, reading too. */
+      isShare?: true
       routes: Route<undefined>[]
     }
 )

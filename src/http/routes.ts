@@ -76,8 +76,8 @@ function fileGroups(deps: ApiDeps): RouteGroup[] {
   return [
     { path: '/files', tag: 'Files', resource: 'files', routes: fileRoutes(deps) },
     { path: '/bundles', tag: 'Bundles', resource: 'files', routes: bundleRoutes(deps) },
-    { path: '/shared', tag: 'Shared bundles', openTo: 'everybody', routes: shareAccessRoutes(deps) },
-    { path: '/shared', tag: 'Shared bundles', openTo: 'guests', routes: sharedRoutes(deps) },
+    { path: '/shared', tag: 'Shared bundles', openTo: 'everybody', isShare: true, routes: shareAccessRoutes(deps) },
+    { path: '/shared', tag: 'Shared bundles', openTo: 'guests', isShare: true, routes: sharedRoutes(deps) },
     { path: '/pools', tag: 'Pools', resource: 'files', routes: poolRoutes(deps) },
     { path: '/', tag: 'Quota', resource: 'files', routes: quotaRoutes(deps) },
   ]

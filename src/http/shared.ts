@@ -5,7 +5,16 @@ import type { Sql } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
 import { fileNotFound } from '../files/get.ts'
 import type { Pools } from '../files/pools.ts'
-import { getShared, listShared, openShare, presentShare, presentSharedFile, requireShare } from '../files/share.ts'
+import {
+  findShare,
+  getShared,
+  listShared,
+  openShare,
+  presentShare,
+  presentSharedFile,
+  requireAccess,
+} from '../files/share.ts'
+import { noteMade } from './audit-trail.ts'
 import { sendFile } from './files.ts'
 import { contentAnswers, contentRequest, json, page } from './outcomes.ts'
 import { openRoute, type Route } from './route.ts'
@@ -30,7 +39,9 @@ export function shareAccessRoutes({ sql }: SharedRoutesDeps): Route<undefined>[]
       },
       async ({ request, response, body }) => {
         const slug = slugOf(request)
-        const granted = await openShare(sql, slug, { passcode: body.passcode, address: request.ip ?? '' })
+        const bundle = await findShare(sql, slug)
+        noteMade(response, bundle.id)
+        const granted = await openShare(sql, bundle, { passcode: body.passcode, address: request.ip ?? '' })
         // For links that a browser follows by itself, which carry no header.
         response.cookie(cookieName, granted.accessToken, {
           httpOnly: true,
@@ -104,7 +115,9 @@ const content = ({ sql, pools }: SharedRoutesDeps) =>
   )
 
 async function read(sql: Sql, request: Request, response: Response): Promise<BundleRow> {
-  const bundle = await requireShare(sql, slugOf(request), accessTokenOf(request))
+  const bundle = await findShare(sql, slugOf(request))
+  noteMade(response, bundle.id)
+  await requireAccess(sql, bundle, accessTokenOf(request))
   response.set('Cache-Control', 'private, no-cache')
   return bundle
 }

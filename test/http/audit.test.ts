@@ -5,6 +5,7 @@ import { forgetAuditEntries } from '../../src/db/audit.ts'
 import { clientOf, type TestClient } from '../support/client.ts'
 import { expectRefusal } from '../support/refusal.ts'
 import { openStage, type Stage } from '../support/stage.ts'
+import { storedFile } from '../support/stored-file.ts'
 import { secret, until } from '../support/system.ts'
 
 describe('the audit trail', { timeout: 120_000 }, () => {
@@ -30,6 +31,48 @@ describe('the audit trail', { timeout: 120_000 }, () => {
       const entries = await entriesOf(query)
       return entries.length >= count ? entries : undefined
     })
+
+  it('tells when a share link came and went, and who used it, each use of one address once', async () => {
+    const client = await stage.client()
+    const visit = (method: string, path: string, address: string, body?: unknown) => {
+      const headers = { authorization: '', 'x-forwarded-for': address }
+      return client.call(method, `/api/shared/${path}`, { headers, ...(body === undefined ? {} : { body }) })
+    }
+    const slug = `s-${randomUUID()}`
+    const { body: bundle } = await client.call('POST', '/api/bundles', {
+      body: { name: 'b', slug, passcode: 'sesame' },
+    })
+    const bundleId = String(bundle['id'])
+    await client.call('PATCH', `/api/bundles/${bundleId}`, { body: { shared: true } })
+    await client.call('PATCH', `/api/bundles/${bundleId}`, { body: { description: 'nothing new' } })
+    expectRefusal(await visit('POST', `${slug}/access`, '192.0.2.1', { passcode: 'wrong' }), 403, 'PASSCODE_WRONG')
+    await client.call('PATCH', `/api/bundles/${bundleId}`, { body: { passcode: null } })
+    const fileId = await storedFile(stage, client, randomBytes(10))
+    await stage.sql`update files set bundle_id = ${bundleId} where id = ${fileId}`
+    for (let time = 0; time < 3; time++) {
+      expect((await visit('GET', `${slug}/files/${fileId}/content`, '192.0.2.2')).status).toBe(200)
+    }
+    await visit('GET', `${slug}/files/${fileId}/content`, '192.0.2.3')
+    await client.call('DELETE', `/api/bundles/${bundleId}?files=keep`)
+    const entries = (await untilEntries(`thingId=${bundleId}`, 10)).reverse()
+    const visitor = { accountId: null, isAdmin: false }
+    const download = { ...visitor, action: 'GET /shared/:slug/files/:fileId/content', thingIds: [fileId, bundleId] }
+    const own = { accountId: client.account, thingIds: [bundleId] }
+    expect(entries).toMatchObject([
+      { ...own, action: 'POST /bundles' },
+      { ...own, action: 'PATCH /bundles/:bundleId' },
+      { ...own, action: 'SHARE /bundles/:bundleId' },
+      { ...own, action: 'PATCH /bundles/:bundleId' },
+      { ...visitor, action: 'POST /shared/:slug/access', address: '192.0.2.1', status: 403, code: 'PASSCODE_WRONG' },
+      { ...own, action: 'PATCH /bundles/:bundleId' },
+      { ...download, address: '192.0.2.2', status: 200 },
+      { ...download, address: '192.0.2.3', status: 200 },
+      { ...own, action: 'DELETE /bundles/:bundleId' },
+      { ...own, action: 'UNSHARE /bundles/:bundleId' },
+    ])
+    expect(JSON.stringify(entries)).not.toContain(slug)
+    expect(await entriesOf(`action=SHARE&accountId=${client.account}`)).toHaveLength(1)
+  })
 
   it('tells who did what to which thing from where, and what came of it, but not who read', async () => {
     const client = await stage.client()

@@ -6,7 +6,11 @@ import { startRedisServer } from '../support/redis-server.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 
 const limit = 10
-const env = { RATE_LIMIT_ACCOUNT_PER_MINUTE: String(limit), RATE_LIMIT_ADDRESS_PER_MINUTE: String(limit) }
+const env = {
+  RATE_LIMIT_ACCOUNT_PER_MINUTE: String(limit),
+  RATE_LIMIT_ADDRESS_PER_MINUTE: String(limit),
+  RATE_LIMIT_SHARE_PER_MINUTE: String(limit),
+}
 
 const read = (client: TestClient, headers = {}) => client.call('GET', '/api/tasks', { headers })
 const unsigned = { authorization: '' }
@@ -44,6 +48,19 @@ describe('requests over the limit', { timeout: 90_000 }, () => {
     expectRefusal(await read(client, { ...unsigned, ...from('2001:db8::2') }), 429, 'RATE_LIMITED')
     expectRefusal(await read(client, from('2001:db8::3')), 429, 'RATE_LIMITED')
     expect((await read(client, from('2001:db8:0:1::1'))).status).toBe(200)
+  })
+
+  it('for what is shared are refused to their address, to which everything else stays open', async () => {
+    const client = await stage.client()
+    const visit = (address: string, path = 'nothing') =>
+      client.call('GET', `/api/shared/${path}`, { headers: { ...unsigned, 'x-forwarded-for': address } })
+    for (let nth = 1; nth <= limit; nth++) expectRefusal(await visit('192.0.2.7'), 404, 'SHARE_NOT_FOUND')
+    const refused = await visit('192.0.2.7', 'another/files')
+    expectRefusal(refused, 429, 'RATE_LIMITED')
+    expect(refused.body['details']).toEqual({ limit, windowSeconds: 60, per: 'share' })
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(0)
+    expectRefusal(await visit('192.0.2.8'), 404, 'SHARE_NOT_FOUND')
+    expect((await read(client, { 'x-forwarded-for': '192.0.2.7' })).status).toBe(200)
   })
 })
 

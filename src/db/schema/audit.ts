@@ -11,9 +11,10 @@ export const auditEntries = pgTable(
   {
     id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
     at: moment('at').notNull(),
-    accountId: uuid('account_id').notNull(),
+    /** Null: somebody without an account, who came by a share link. */
+    accountId: uuid('account_id'),
     isAdmin: boolean('is_admin').notNull(),
-    /** The method and the path of the route, such as `POST /tasks/:taskId/pause`. */
+    /** The method and the path of the route, such as `POST /tasks/:taskId/pause`; or `SHARE`, `UNSHARE` and the path. */
     action: text('action').notNull(),
     /** The ids that the path names, and those of what was made. */
     thingIds: text('thing_ids').array().notNull(),
