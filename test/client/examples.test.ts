@@ -1,9 +1,12 @@
-import { writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { packageRoot } from '../../src/package-root.ts'
 import { examplesIn } from '../support/examples.ts'
+import { commandPath } from '../support/longshore-command.ts'
 import { sdkUser } from '../support/sdk.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 
@@ -13,10 +16,11 @@ beforeAll(async () => {
 })
 afterAll(() => stage.close())
 
+const sdk = pathToFileURL(join(packageRoot(), 'dist/src/client/node.js')).href
+
 /** Runs blocks of code as one program, with what they say is there beforehand. Answers what they print. */
 async function run(blocks: readonly string[]): Promise<string[]> {
   const { folder, token } = await sdkUser()
-  const sdk = pathToFileURL(join(packageRoot(), 'dist/src/client/node.js')).href
   const home = `globalThis.exampleHome ??= fileResumeStore(${JSON.stringify(join(folder, 'notes'))})\n`
   const given = `const [url, token, folder] = ${JSON.stringify([stage.system.urls[0], token, folder])}\n`
   const code = blocks
@@ -45,3 +49,38 @@ test('every example of docs/sdk.md runs, and prints what it says', async () => {
   expect(lines).toContainEqual(expect.stringMatching(/^3 task\.completed/))
   expect(lines).toContain('account live')
 })
+
+test("the README's program runs", async () => {
+  const { folder, token } = await sdkUser()
+  const [program = ''] = await examplesIn('README.md', 'js', '## From a program')
+  const film = Buffer.alloc(3_000_000, 'film')
+  await writeFile(join(folder, 'film.mp4'), film)
+  const code = program.replace("'longshore/client'", JSON.stringify(sdk)).replace('http://127.0.0.1:8080', url())
+  await writeFile(join(folder, 'program.mjs'), code)
+  const env = { PATH: process.env['PATH'], HOME: folder, TOKEN: token }
+  const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], { cwd: folder, env })
+  expect(stdout).toMatch(/done 100\n$/)
+  const zip = await readFile(join(folder, 'film.zip'))
+  expect(zip.subarray(0, 2).toString()).toBe('PK')
+})
+
+test("the README's commands run", async () => {
+  const { folder, token } = await sdkUser()
+  const [commands = ''] = await examplesIn('README.md', 'sh', '## From the command line')
+  const film = Buffer.alloc(3_000_000, 'film')
+  await writeFile(join(folder, 'film.mp4'), film)
+  await writeFile(join(folder, 'README.md'), 'read me')
+  const script = [
+    'set -e',
+    'shopt -s expand_aliases',
+    `npm() { echo ${token}; }`,
+    commands.replace('$PWD/dist/src/cli/main.js', commandPath).replace('http://127.0.0.1:8080', url()),
+  ].join('\n')
+  const env = { PATH: process.env['PATH'], HOME: folder }
+  const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: folder, env })
+  expect(stdout).toMatch(/^[0-9a-f-]{36} {2}(film\.mp4|README\.md)$/m)
+  expect(stdout).toMatch(/^resultFileId: [0-9a-f-]{36}$/m)
+  expect((await readFile(join(folder, 'copy.mp4'))).equals(film)).toBe(true)
+})
+
+const url = (): string => stage.system.urls[0] ?? ''
