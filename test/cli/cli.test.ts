@@ -107,7 +107,7 @@ test('Ctrl-C leaves an upload to be gone on with by the same command, and a down
   expect(puts.length).toBeGreaterThanOrEqual(10 - uploadedChunks.length - 1)
   const [id = ''] = stdout.split(' ')
 
-  network.inject({ path: '/content' }, { kind: 'cut answer', afterBytes: 400 * kiB, by: 'reset' }, 1)
+  network.inject({ path: '/content' }, { kind: 'cut answer', afterBytes: 400 * kiB, by: 'end' }, 1)
   network.inject({ path: '/content' }, { kind: 'stall', forMs: 20_000, before: 'store' }, 1)
   const half = until(async () => {
     const part = (await readdir(home)).find((name) => name.endsWith('.part'))
