@@ -8,7 +8,7 @@ export function formatBytes(bytes: number): string {
 }
 
 /** Seconds as people read them: `1 h 05 min`, `2 min 03 s`, `7 s`. */
-export function formatSeconds(seconds: number): string {
+function formatSeconds(seconds: number): string {
   const whole = Math.ceil(seconds)
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60]
   if (hours > 0) return `${hours} h ${String(minutes).padStart(2, '0')} min`
