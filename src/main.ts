@@ -11,7 +11,7 @@ import { openDatabase, type Sql } from './db/connect.ts'
 import { adoptLedger } from './db/ledger-id.ts'
 import { openSignals } from './db/signals.ts'
 import { followPools } from './files/follow-pools.ts'
-import { openPools } from './files/pools.ts'
+import { openPools, type Pools } from './files/pools.ts'
 import { createApp } from './http/app.ts'
 import { createAuditTrail } from './http/audit-trail.ts'
 import { listen } from './http/listen.ts'
@@ -19,6 +19,8 @@ import { openRequestLimits } from './limits/requests.ts'
 import { UnderWay } from './http/under-way.ts'
 import { builtInJobs } from './jobs/index.ts'
 import { type Log, openLog } from './log.ts'
+import { ledgerCollect } from './metrics/collect.ts'
+import { noMeters } from './metrics/meters.ts'
 import { openNotifiers } from './notify/notifiers.ts'
 import { publicKeyOf } from './notify/vapid.ts'
 import { atMost, runMain } from './process.ts'
@@ -45,11 +47,13 @@ runMain(async (env) => {
   const { root: log, scope } = openLog('api', config.log)
   const parts = await openParts(config, scope, (name) => env[name])
   const { signals, engine, dispatcher, progress, quick, audit, database, presence } = parts
+  const { meters, metrics } = await openMetrics(config, parts)
   const authenticate = createVerifier(config.tokens)
   const realtime = await openRealtime({
     ...parts,
     authenticate: requiringScope(authenticate, 'tasks:read'),
     limits: { ...realtimeLimits, maxAgeMs: config.tasks.retentionMs },
+    meters,
     log: scope('realtime'),
   })
   const shutdown = new AbortController()
@@ -57,6 +61,8 @@ runMain(async (env) => {
   const app = createApp({
     ...parts,
     ...config.limits,
+    meters,
+    metrics,
     createChecksum: await loadChecksum(),
     authenticate: knowingUploadTokens(authenticate, parts.sql),
     streamTask: realtime.streamTask,
@@ -140,4 +146,13 @@ function openPlans(
 ): PlanCache {
   const shared = redis && durationMs > 0 ? sharePlans(redis, { prefix, durationMs, log }) : undefined
   return createPlanCache(sql, { durationMs, shared })
+}
+
+/** What is counted for monitoring; nothing when nobody may read it. */
+async function openMetrics({ metrics: { token } }: Config, { sql, pools }: { sql: Sql; pools: Pools }) {
+  if (token === undefined) return { meters: noMeters, metrics: undefined }
+  const { openMeters } = await import('./metrics/prometheus.ts')
+  const { meters, add, read } = openMeters()
+  add(ledgerCollect({ sql, checkPools: pools.check }))
+  return { meters, metrics: { token, read } }
 }

@@ -78,6 +78,7 @@ describe('the settings', () => {
         allowUnisolated: false,
       },
       log: { base: 'info', scopes: {} },
+      metrics: { token: undefined, workerPort: undefined },
     })
   })
 
@@ -117,6 +118,15 @@ describe('the settings', () => {
     })
     expect(problemsOf({ ...needed, DATABASE_PREPARED_STATEMENTS: 'no' })).toEqual([
       'DATABASE_PREPARED_STATEMENTS: must be true or false',
+    ])
+  })
+
+  it('have a token for metrics that a header can bring', () => {
+    const metrics = { METRICS_TOKEN: 'a-token-for-metrics', METRICS_PORT: '9100' }
+    expect(loadConfig({ ...needed, ...metrics }).metrics).toEqual({ token: metrics.METRICS_TOKEN, workerPort: 9100 })
+    expect(problemsOf({ ...needed, METRICS_TOKEN: 'with spaces in it and long', METRICS_PORT: '99999' })).toEqual([
+      'METRICS_TOKEN: must be at least 16 visible ASCII characters, no spaces',
+      'METRICS_PORT: must be a port from 0 to 65535',
     ])
   })
 

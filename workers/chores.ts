@@ -11,6 +11,7 @@ import { sendNotices } from '../src/notify/send-notices.ts'
 import { sweepLostDeliveries, sweepOldDeliveries } from '../src/notify/sweep.ts'
 import type { Engine } from '../src/queue/engine.ts'
 import { deleteExpiredUploadTokens } from '../src/db/upload-tokens.ts'
+import type { Meters } from '../src/metrics/meters.ts'
 import type { ControlDeps } from '../src/tasks/control.ts'
 import { sweepAnswers } from '../src/tasks/idempotency.ts'
 import { sweepSecrets } from '../src/tasks/secrets.ts'
@@ -30,6 +31,7 @@ export type ChoreDeps = ControlDeps &
   ClearDeps & {
     engine: Engine
     dispatcher: Pick<Dispatcher, 'admit' | 'admitLost'>
+    meters: Pick<Meters, 'deliveriesLost'>
     scratchParent: string
     notifiers: Notifiers
   }
@@ -97,7 +99,10 @@ function taskSweeps(
   }
   const thenRefill = async (lostOnes: Promise<number>): Promise<number> => {
     const count = await lostOnes
-    if (count > 0) dispatcher.admitLost()
+    if (count > 0) {
+      deps.meters.deliveriesLost(count)
+      dispatcher.admitLost()
+    }
     return count
   }
   return [

@@ -10,12 +10,14 @@ import { ensureBands } from '../src/db/admission.ts'
 import { type Database, openDatabase, pingDatabase } from '../src/db/connect.ts'
 import { openSignals } from '../src/db/signals.ts'
 import { forgetWorker, noteWorker } from '../src/db/workers.ts'
+import { systemCode } from '../src/errors.ts'
 import { openConversion } from '../src/files/convert.ts'
 import { followPools } from '../src/files/follow-pools.ts'
 import { openPools } from '../src/files/pools.ts'
 import { makeScratchParent } from '../src/files/scratch.ts'
 import { builtInJobs } from '../src/jobs/index.ts'
 import { type Log, openLog } from '../src/log.ts'
+import { noMeters } from '../src/metrics/meters.ts'
 import { openNotifiers } from '../src/notify/notifiers.ts'
 import { atMost, runMain } from '../src/process.ts'
 import { openEngine } from '../src/queue/engine.ts'
@@ -27,6 +29,7 @@ import { Claims } from './claims.ts'
 import { Election } from './election.ts'
 import { startMaintenance } from './maintenance.ts'
 import { startNotify } from './notify.ts'
+import { serveMetrics } from './metrics-server.ts'
 import { readWorkerOptions } from './options.ts'
 import { runDelivery } from './run-task.ts'
 import { BandRates } from './rates.ts'
@@ -55,7 +58,8 @@ runMain(async (env, args) => {
   const registry = registerJobs(jobs, await loadTaskModules(config.tasks.modules))
   const shutdown = new AbortController()
   const ledger = { sql, signals, registry, dispatcher, taskLimits: config.tasks }
-  const verbs = { ...ledger, pools, engine, ...tools, log: scope('tasks') }
+  const { meters, serve } = await openMetrics(config)
+  const verbs = { ...ledger, pools, engine, ...tools, meters, log: scope('tasks') }
   const claims = new Claims({ claimSql, signals, workerId, log: scope('tasks') })
   const rates = new BandRates()
   const settler = new Settler({ ...verbs, claimSql, rates, admit: dispatcher.admit })
@@ -74,7 +78,8 @@ runMain(async (env, args) => {
   const consumers = await Promise.all(
     [...slots].map(([band, count]) => engine.consume(band, count, (job) => runDelivery(run, job))),
   )
-  log.info({ workerId, slots: Object.fromEntries(slots), engine: engine.kind }, 'working')
+  const metrics = await serve()
+  log.info({ workerId, slots: Object.fromEntries(slots), engine: engine.kind, metrics: metrics?.url }, 'working')
 
   return async () => {
     log.info('stopping')
@@ -83,6 +88,7 @@ runMain(async (env, args) => {
     clearTimeout(timer)
     claims.close()
     following.close()
+    metrics?.close()
     await atMost(500, Promise.all([maintenance.close().then(() => dispatcher.idle()), election.leave()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))
@@ -91,6 +97,19 @@ runMain(async (env, args) => {
     log.info('stopped')
   }
 })
+
+/** What is counted for monitoring, and where it is told; nothing and nowhere without METRICS_TOKEN and METRICS_PORT. */
+async function openMetrics({ host, metrics: { token, workerPort: port } }: Config) {
+  if (token === undefined || port === undefined) return { meters: noMeters, serve: async () => undefined }
+  const { openMeters } = await import('../src/metrics/prometheus.ts')
+  const { meters, read } = openMeters()
+  const serve = (): Promise<{ url: string; close: () => void }> =>
+    serveMetrics({ token, host, port, read }).catch((cause: unknown) => {
+      const why = systemCode(cause) ?? 'no reason given'
+      throw new ConfigError([`METRICS_PORT: ${host}:${port} cannot be listened on (${why})`])
+    })
+  return { meters, serve }
+}
 
 /** A worker's connections to the ledger: enough for its tasks and a few for its chores. */
 function openLedger({ databaseUrl, preparesStatements }: Config, concurrency: number): Database {

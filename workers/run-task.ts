@@ -4,6 +4,7 @@ import { type Sql, transact } from '../src/db/connect.ts'
 import { findResults } from '../src/db/dependencies.ts'
 import type { Signals } from '../src/db/signals.ts'
 import type { Log } from '../src/log.ts'
+import type { Meters, RunOutcome } from '../src/metrics/meters.ts'
 import {
   type Job,
   type JobContext,
@@ -29,6 +30,7 @@ export type RunDeps = {
   settler: Settler
   dispatcher: Pick<Dispatcher, 'claimed'>
   rates: BandRates
+  meters: Pick<Meters, 'taskStarted' | 'taskRan'>
   log: Log
   /** Fires when this worker shuts down and its runs must end. */
   shutdown: AbortSignal
@@ -57,6 +59,7 @@ export async function runDelivery(deps: RunDeps, delivery: { taskId: string; dis
 
 async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<void> {
   deps.rates.count(task.band, 'started')
+  deps.meters.taskStarted(task)
   const claim: Claim = { taskId: task.id, epoch: task.epoch }
   const job = deps.registry.get(task.type)
   if (!job) {
@@ -75,13 +78,18 @@ async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<void> {
   if (deps.shutdown.aborted) onShutdown()
   const letGo = deps.claims.keep(claim, stop)
   const progress = new RunProgress(deps, task)
+  const beganAtMs = performance.now()
+  const note = (outcome: RunOutcome): void =>
+    deps.meters.taskRan({ type: task.type, outcome, seconds: (performance.now() - beganAtMs) / 1000 })
   try {
     const outcome = await withinGrace(runJob(deps, job, task, stop.signal, progress), stop.signal)
     await progress.close()
     await deps.settler.settle(job, task, outcome)
+    note(outcome.kind === 'completed' ? 'completed' : 'released')
   } catch (error) {
     await progress.closeShort()
-    await deps.settler.settleError(job, task, stop.signal.reason instanceof StopReason ? stop.signal.reason : error)
+    const cause = stop.signal.reason instanceof StopReason ? stop.signal.reason : error
+    note(await deps.settler.settleError(job, task, cause))
   } finally {
     letGo()
     deps.shutdown.removeEventListener('abort', onShutdown)

@@ -5,6 +5,7 @@ import type { Signals } from '../src/db/signals.ts'
 import { AppError } from '../src/errors.ts'
 import type { Pools } from '../src/files/pools.ts'
 import type { Log } from '../src/log.ts'
+import type { RunOutcome } from '../src/metrics/meters.ts'
 import { type Job, type JobOutcome, Permanent, type Registry, StopReason } from '../src/tasks/define-job.ts'
 import { cancelDependents, releaseWaiting } from '../src/tasks/end.ts'
 import { forgetSecrets } from '../src/tasks/secrets.ts'
@@ -68,28 +69,37 @@ export class Settler {
     await outcome.after?.()
   }
 
-  /** Puts a task back, or ends it, after its run threw. */
-  async settleError(job: Job, task: ClaimedTask, error: unknown): Promise<void> {
+  /** Puts a task back, or ends it, after its run threw. Answers what became of the run. */
+  async settleError(job: Job, task: ClaimedTask, error: unknown): Promise<RunOutcome> {
+    const outcome = await this.#settleFailure(job, task, error)
+    this.#announce(task.id)
+    this.#deps.admit()
+    return outcome
+  }
+
+  async #settleFailure(job: Job, task: ClaimedTask, error: unknown): Promise<RunOutcome> {
     const { log } = this.#deps
     const claim: Claim = { taskId: task.id, epoch: task.epoch }
     if (error instanceof StopReason) {
       log.info({ ...claim, why: error.why }, 'a run was stopped')
       const released = await this.#releaseStopped(claim, error)
       if (!released) await this.#release(claim, { kind: 'dropped' })
-    } else if (isDatabaseUnavailable(error)) {
+      return error.why === 'lost' ? 'lost' : 'released'
+    }
+    if (isDatabaseUnavailable(error)) {
       log.warn({ err: error, ...claim }, 'a run lost the ledger and will be tried again')
       await this.#release(claim, { kind: 'again', delayMs: ledgerRestMs, countsAttempt: false })
-    } else if (await this.#waitForPool(claim, error)) {
-      // It rests.
-    } else if (isFinal(error) || task.attempts >= job.maxAttempts) {
+      return 'released'
+    }
+    if (await this.#waitForPool(claim, error)) return 'released'
+    if (isFinal(error) || task.attempts >= job.maxAttempts) {
       log.warn({ err: error, ...claim, attempts: task.attempts }, 'a task failed for good')
       await this.#fail(job, task, error)
       this.#deps.rates.count(task.band, 'failed')
-    } else {
-      await this.#backOff(task, error)
+      return 'failed'
     }
-    this.#announce(task.id)
-    this.#deps.admit()
+    await this.#backOff(task, error)
+    return 'retried'
   }
 
   /** Puts a task back whose pool cannot be used, which is not its fault. False when it failed of something else. */

@@ -17,6 +17,14 @@ export type ProcessConfig = {
   redisUrl: string | undefined
   queuePrefix: string
   log: LogLevels
+  metrics: MetricsConfig
+}
+
+/** Who may read the metrics; without a token nobody, and nothing is counted. */
+export type MetricsConfig = {
+  token: string | undefined
+  /** Where a worker tells them; without one it does not. */
+  workerPort: number | undefined
 }
 
 export const processSettings = {
@@ -31,6 +39,16 @@ export const processSettings = {
     .string()
     .regex(/^[A-Za-z0-9_-]{1,40}$/, 'must be 1 to 40 letters, digits, "-" or "_"')
     .default('longshore'),
+  METRICS_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]{16,}$/, 'must be at least 16 visible ASCII characters, no spaces')
+    .optional(),
+  METRICS_PORT: z
+    .string()
+    .regex(/^\d{1,5}$/, 'must be a port from 0 to 65535')
+    .transform(Number)
+    .refine((port) => port <= 65_535, 'must be a port from 0 to 65535')
+    .optional(),
   LOG_LEVEL: z
     .string()
     .default('info')
@@ -55,6 +73,7 @@ export function processConfig(set: Read<typeof processSettings>): ProcessConfig 
     redisUrl: set.REDIS_URL,
     queuePrefix: set.QUEUE_PREFIX,
     log: set.LOG_LEVEL,
+    metrics: { token: set.METRICS_TOKEN, workerPort: set.METRICS_PORT },
   }
 }
 

@@ -25,6 +25,8 @@ export type ClaimedTask = {
   progress: number
   attempts: number
   epoch: number
+  /** For how long it had been ready. */
+  waitedSeconds: number
 }
 
 /**
@@ -60,7 +62,7 @@ export async function claimTasks(
       from claimed
     )
     select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, permissions, checkpoint,
-      progress, attempts, epoch
+      progress, attempts, epoch, extract(epoch from now() - ready_at)::float8 as waited_seconds
     from claimed`
 }
 

@@ -21,6 +21,8 @@ export type FeedRead = {
   serverStart: number
   /** The ledger's time in seconds. */
   now: number
+  /** When the oldest of these events was written, in seconds; null without any. */
+  oldestAt: number | null
 }
 
 /**
@@ -32,8 +34,8 @@ export async function readNewEvents(sql: Query, cursor: string | undefined): Pro
   const rows = cursor === undefined ? await readNone(sql) : await readSince(sql, cursor)
   const [first] = rows
   if (first === undefined) throw new Error('the event feed answered no row')
-  const { cursor: seen, serverStart, now } = first
-  return { events: rows.flatMap(toEvent), cursor: seen, serverStart, now }
+  const { cursor: seen, serverStart, now, oldestAt } = first
+  return { events: rows.flatMap(toEvent), cursor: seen, serverStart, now, oldestAt }
 }
 
 /** What every read of events tells beside them. */
@@ -52,7 +54,7 @@ async function readSince(sql: Query, cursor: string): Promise<Row[]> {
       where xid = any (array(select pg_snapshot_xip(${cursor}::pg_snapshot)))
     )
     select ${readFacts(sql)}, fresh.task_id, fresh.seq, fresh.account_id, fresh.type, fresh.data, fresh.xid::text::bigint as xid,
-      task.pool_ids
+      task.pool_ids, extract(epoch from min(fresh.created_at) over ())::float8 as oldest_at
     from (select) as always left join (
       fresh cross join lateral (select pool_ids from tasks where id = fresh.task_id limit 1) as task
     ) on true
@@ -60,7 +62,7 @@ async function readSince(sql: Query, cursor: string): Promise<Row[]> {
 }
 
 async function readNone(sql: Query): Promise<Row[]> {
-  return sql<Row[]>`select ${readFacts(sql)}, null as task_id`
+  return sql<Row[]>`select ${readFacts(sql)}, null as task_id, null::float8 as oldest_at`
 }
 
 type Facts = Omit<FeedRead, 'events'>

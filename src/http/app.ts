@@ -1,12 +1,14 @@
 import express, { type Express, type RequestHandler, Router } from 'express'
 import type { RequestLimits } from '../limits/requests.ts'
 import type { Log } from '../log.ts'
+import type { Meters } from '../metrics/meters.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { Authenticate } from '../auth/verify.ts'
 import { signedInBy } from './caller.ts'
 import { answerErrors, answerUnknown } from './errors.ts'
 import { type FrontDoorOptions, guardFrontDoor } from './front-door.ts'
 import type { HealthDeps } from './health.ts'
+import type { MetricsDeps } from './metrics.ts'
 import { nameRequest } from './request-id.ts'
 import { routerOf } from './mount.ts'
 import { type ApiDeps, routeGroups } from './routes.ts'
@@ -14,11 +16,13 @@ import type { UnderWay } from './under-way.ts'
 
 export type AppDeps = ApiDeps &
   HealthDeps &
+  MetricsDeps &
   FrontDoorOptions & {
     authenticate: Authenticate
     requestLimits: RequestLimits
     audit: Pick<AuditTrail, 'follow' | 'followVisitor'>
     underWay: Pick<UnderWay, 'track'>
+    meters: Meters
     log: Log
   }
 

@@ -3,7 +3,8 @@ import type { AuditTrail } from './audit-trail.ts'
 import type { SignedInFor } from './caller.ts'
 import type { RequestLimits } from '../limits/requests.ts'
 import { refuseOtherMethods } from './methods.ts'
-import type { RouteGroup } from './route.ts'
+import type { Meters } from '../metrics/meters.ts'
+import type { Declaration, RouteGroup } from './route.ts'
 import type { UnderWay } from './under-way.ts'
 
 export type MountDeps = {
@@ -11,6 +12,7 @@ export type MountDeps = {
   audit: Pick<AuditTrail, 'follow' | 'followVisitor'>
   requestLimits: Pick<RequestLimits, 'useShare'>
   underWay: Pick<UnderWay, 'track'>
+  meters: Pick<Meters, 'request'>
 }
 
 const expressNames = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const
@@ -18,7 +20,9 @@ const expressNames = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DEL
 /** Serves a group of routes to those whom it is for. */
 export function routerOf(group: RouteGroup, deps: MountDeps): Router {
   const router = Router()
-  for (const [{ method, path }, handler] of handlersOf(group, deps)) router[expressNames[method]](path, handler)
+  for (const [declaration, handler] of handlersOf(group, deps)) {
+    router[expressNames[declaration.method]](declaration.path, measured(declaration, deps.meters), handler)
+  }
   return refuseOtherMethods(router)
 }
 
@@ -40,4 +44,16 @@ function handlersOf(group: RouteGroup, { signedInFor, audit, requestLimits, unde
     const handler = signedIn((request, response, caller) => underWay.track(handle(request, response, caller)))
     return [declaration, handler] as const
   })
+}
+
+/** Counts a request once its answer has ended. A client that goes away before that is counted with 499. */
+function measured({ id: operation, method }: Declaration, meters: MountDeps['meters']): RequestHandler {
+  return (_request, response, next) => {
+    const beganAtMs = performance.now()
+    response.once('close', () => {
+      const status = response.writableFinished ? response.statusCode : 499
+      meters.request({ operation, method, status, seconds: (performance.now() - beganAtMs) / 1000 })
+    })
+    next()
+  }
 }

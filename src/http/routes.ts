@@ -14,6 +14,7 @@ import { describeApi } from './openapi.ts'
 import { poolAdminRoutes } from './pool-admin.ts'
 import { poolRoutes } from './pools.ts'
 import { quotaAdminRoutes, quotaRoutes } from './quota.ts'
+import { type MetricsDeps, metricsRoutes } from './metrics.ts'
 import type { RouteGroup } from './route.ts'
 import { type SharedRoutesDeps, shareAccessRoutes, sharedRoutes } from './shared.ts'
 import { scheduleRoutes } from './schedules.ts'
@@ -41,7 +42,7 @@ export type RouteGroups = {
   root: RouteGroup[]
 }
 
-export function routeGroups(deps: ApiDeps & HealthDeps): RouteGroups {
+export function routeGroups(deps: ApiDeps & HealthDeps & MetricsDeps): RouteGroups {
   const groups: RouteGroups = {
     api: [
       ...uploadGroups(deps),
@@ -50,7 +51,10 @@ export function routeGroups(deps: ApiDeps & HealthDeps): RouteGroups {
       ...tellingGroups(deps),
       ...adminGroups(deps),
     ],
-    root: [{ path: '/health', tag: 'Health', openTo: 'everybody', routes: healthRoutes(deps) }],
+    root: [
+      { path: '/health', tag: 'Health', openTo: 'everybody', routes: healthRoutes(deps) },
+      { path: '/', tag: 'Health', openTo: 'everybody', routes: metricsRoutes(deps) },
+    ],
   }
   groups.root.push({
     path: '/',

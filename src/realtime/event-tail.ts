@@ -36,6 +36,8 @@ type TailOptions = {
   onReset: (batch: EventBatch) => void
   /** Whether anybody is there to be told. While nobody is, batches come without events. Without it, always. */
   isHeard?: () => boolean
+  /** Told how old the oldest event was of each read that found any, in seconds. */
+  onLag?: (seconds: number) => void
 }
 
 const pollMs = 1_000
@@ -91,14 +93,23 @@ async function follow(
     if (read.leftOut && isHeard(options)) continue
     last = read.place
     if (read.kind === 'start') onStart(read.batch)
-    else hand(options, read.kind === 'reset' ? options.onReset : options.onBatch, read.batch)
+    else {
+      if (read.lagSeconds !== undefined) options.onLag?.(read.lagSeconds)
+      hand(options, read.kind === 'reset' ? options.onReset : options.onBatch, read.batch)
+    }
     await pause(minGapMs, closing)
     await bell.rung(pollMs)
   }
 }
 
 type Place = { cursor: string; snapshot: Snapshot; ledgerId: string; serverStart: number }
-type Read = { kind: 'start' | 'next' | 'reset'; batch: EventBatch; place: Place; leftOut: boolean }
+type Read = {
+  kind: 'start' | 'next' | 'reset'
+  batch: EventBatch
+  place: Place
+  leftOut: boolean
+  lagSeconds: number | undefined
+}
 
 function isHeard(options: TailOptions): boolean {
   return options.isHeard?.() ?? true
@@ -116,7 +127,7 @@ async function tryRead(options: TailOptions, last: Place | undefined, retryMs: n
 
 async function readOn(sql: Sql, last: Place | undefined, { leaveOut }: { leaveOut: boolean }): Promise<Read> {
   const after = leaveOut ? undefined : last?.cursor
-  const { events, cursor, serverStart, now: toldAt } = await readNewEvents(sql, after)
+  const { events, cursor, serverStart, now: toldAt, oldestAt } = await readNewEvents(sql, after)
   const to = parseSnapshot(cursor)
   if (to === undefined) throw new Error(`not a snapshot: ${cursor}`)
   const ledgerId = last?.serverStart === serverStart ? last.ledgerId : await readLedgerId(sql)
@@ -131,7 +142,8 @@ async function readOn(sql: Sql, last: Place | undefined, { leaveOut }: { leaveOu
     events: goesOn ? events : [],
     cursorAt: (at: Parameters<EventBatch['cursorAt']>[0]) => cursorAt()(at),
   }
-  return { kind: last === undefined ? 'start' : goesOn ? 'next' : 'reset', batch, place, leftOut: leaveOut }
+  const lagSeconds = goesOn && oldestAt !== null ? toldAt - oldestAt : undefined
+  return { kind: last === undefined ? 'start' : goesOn ? 'next' : 'reset', batch, place, leftOut: leaveOut, lagSeconds }
 }
 
 function lazily<Made>(make: () => Made): () => Made {

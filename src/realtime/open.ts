@@ -2,6 +2,7 @@ import type { Server as HttpServer, ServerResponse } from 'node:http'
 import type { Sql } from '../db/connect.ts'
 import type { Signals } from '../db/signals.ts'
 import type { Log } from '../log.ts'
+import { type Meters, noMeters } from '../metrics/meters.ts'
 import { startAdminFeed } from './admin-feed.ts'
 import type { Authenticate, SignedIn } from './admission.ts'
 import type { Door } from './door.ts'
@@ -22,6 +23,7 @@ export type RealtimeOptions = {
   limits: SessionLimits
   /** Told of which accounts somebody is connected. */
   presence?: Pick<Presence, 'enter'>
+  meters?: Pick<Meters, 'eventLag'>
 }
 
 export type Realtime = {
@@ -38,7 +40,7 @@ export type Realtime = {
  * clients of this process.
  */
 export async function openRealtime(options: RealtimeOptions): Promise<Realtime> {
-  const { authenticate, signals, sql, log, limits, presence = untold } = options
+  const { authenticate, signals, sql, log, limits, presence = untold, meters = noMeters } = options
   const tail = followEvents({
     sql,
     signals,
@@ -46,6 +48,7 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
     onBatch: (batch) => hub.publish(batch),
     onReset: (batch) => reset(batch),
     isHeard: () => hub.isHeard,
+    onLag: meters.eventLag,
   })
   const hub = new Hub(await tail.started)
   const openSession = (signedIn: SignedIn, outlet: Outlet): Session =>

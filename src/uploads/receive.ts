@@ -6,6 +6,7 @@ import type { Sql } from '../db/connect.ts'
 import { findUpload } from '../db/uploads.ts'
 import { AppError } from '../errors.ts'
 import type { Pools } from '../files/pools.ts'
+import type { Meters } from '../metrics/meters.ts'
 import type { Log } from '../log.ts'
 import type { ChunkSlot, Storage } from '../storage/contract.ts'
 import type { Checksum } from './checksum.ts'
@@ -22,6 +23,7 @@ export type ReceiveDeps = {
   progress: ProgressTracker
   createChecksum: () => Checksum
   limits: { minBytesPerSecond: number }
+  meters: Pick<Meters, 'chunk'>
   log: Log
 }
 
@@ -109,6 +111,7 @@ type Held = {
 function receipt(held: Held): ChunkReceipt {
   const { deps, lease, slot, storage, sinkKey, digests, firstBytes } = held
   const { sql, log, progress } = deps
+  const beganAtMs = performance.now()
   const meter = createChunkMeter(slot, deps.createChecksum(), digests)
   const stop = new AbortController()
   const onPiece = (piece: Buffer): void => {
@@ -132,6 +135,7 @@ function receipt(held: Held): ChunkReceipt {
       keeper.end()
       if (!(await commitChunk(sql, lease, sum))) throw await whyLost(sql, held)
       progress.received(lease.taskId)
+      deps.meters.chunk({ sizeBytes: slot.sizeBytes, seconds: (performance.now() - beganAtMs) / 1000 })
     },
     abort: async () => {
       keeper.end()

@@ -13,6 +13,7 @@ import { allThings, makeThings } from '../support/things.ts'
 const openRoutes = [
   'areUploadsHealthy',
   'downloadSharedFile',
+  'getMetrics',
   'getOpenApi',
   'getReference',
   'getScript',

@@ -4,6 +4,7 @@ import { openSignals, type Signals } from '../../src/db/signals.ts'
 import type { Pools } from '../../src/files/pools.ts'
 import { defineJob, type Job, type JobContext, type JobOutcome, registerJobs } from '../../src/tasks/define-job.ts'
 import { Claims } from '../../workers/claims.ts'
+import { noMeters } from '../../src/metrics/meters.ts'
 import { BandRates } from '../../workers/rates.ts'
 import { runDelivery } from '../../workers/run-task.ts'
 import { Settler } from '../../workers/settle.ts'
@@ -53,6 +54,7 @@ export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {})
         settler,
         dispatcher: { claimed: () => {} },
         rates,
+        meters: noMeters,
         log: silent,
         shutdown,
       }

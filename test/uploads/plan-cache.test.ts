@@ -1,3 +1,4 @@
+import { noMeters } from '../../src/metrics/meters.ts'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -77,7 +78,7 @@ function planCacheContract(openScene: (sql: Sql) => Scene): void {
     const progress = new ProgressTracker({ sql, signals: { send: () => {} }, log: silent })
     const deps = { sql, pools, plans, progress, createChecksum: await loadChecksum(), log: silent }
     const request = { ...upload, index: 0, digests: [] }
-    await (await beginChunk({ ...deps, limits: { minBytesPerSecond: 1 } }, request)).abort()
+    await (await beginChunk({ ...deps, limits: { minBytesPerSecond: 1 }, meters: noMeters }, request)).abort()
   }
 
   it('asks the ledger once for an upload, and never for one that another process has asked for if they share', async () => {

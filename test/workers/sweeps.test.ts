@@ -1,3 +1,4 @@
+import { noMeters } from '../../src/metrics/meters.ts'
 import { randomUUID } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -54,6 +55,7 @@ describe('what the elected worker sweeps', () => {
     const verbs = {
       signals: { send: () => {} },
       dispatcher: { admit: () => {}, admitLost: () => {} },
+      meters: noMeters,
       taskLimits: { openPerAccount: 100 },
       log: silent,
     }
