@@ -26,15 +26,14 @@ export const ls: Command = {
     const client = await context.client()
     const sortBy = sorts.find((sort) => sort === (textOf(given, 'sort') ?? 'createdAt'))
     if (sortBy === undefined) throw new UsageError(`--sort must be one of ${sorts.join(', ')}`)
-    const [name] = given.positionals
     const filter: FileFilter = {
       sortBy,
       sortDescending: sortBy !== 'name',
-      ...(name === undefined ? {} : { name }),
-      ...(given.flags['trash'] === true ? { trashed: true } : {}),
-      ...optional('bundleId', textOf(given, 'bundle')),
-      ...optional('tag', textOf(given, 'tag')),
-      ...optional('contentType', textOf(given, 'type')),
+      name: given.positionals[0],
+      trashed: given.flags['trash'] === true,
+      bundleId: textOf(given, 'bundle'),
+      tag: textOf(given, 'tag'),
+      contentType: textOf(given, 'type'),
     }
     const most =
       given.flags['all'] === true ? Number.POSITIVE_INFINITY : (countOf(textOf(given, 'limit'), 'limit') ?? 50)
@@ -81,9 +80,4 @@ export const rm: Command = {
 function printFiles(print: (line: string) => void, files: readonly FileView[]): void {
   const rows = files.map(({ id, size, createdAt, name }) => [id, formatBytes(size), formatMoment(createdAt), name])
   for (const line of formatTable(['ID', 'SIZE', 'CREATED', 'NAME'], rows)) print(line)
-}
-
-function optional<Name extends string>(name: Name, value: string | undefined): { [Key in Name]?: string } {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- a computed key is typed as any string
-  return (value === undefined ? {} : { [name]: value }) as { [Key in Name]?: string }
 }

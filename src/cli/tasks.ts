@@ -55,13 +55,9 @@ async function list({ terminal, json }: Context, client: Client, given: Given): 
     throw new UsageError(`--status must be one of ${statuses.join(', ')}`)
   const type = textOf(given, 'type')
   const most = countOf(textOf(given, 'limit'), 'limit') ?? 50
-  const filter: TaskFilter = { sortBy: 'lastActivity', sortDescending: true, limit: Math.min(most, 200) }
+  const filter: TaskFilter = { sortBy: 'lastActivity', sortDescending: true, limit: Math.min(most, 200), status, type }
   const found: TaskView[] = []
-  for await (const task of client.tasks.each({
-    ...filter,
-    ...(status === undefined ? {} : { status }),
-    ...(type === undefined ? {} : { type }),
-  })) {
+  for await (const task of client.tasks.each(filter)) {
     if (found.push(task) >= most) break
   }
   if (json) terminal.print(JSON.stringify(found))

@@ -26,6 +26,9 @@ export type Call = {
   timeoutMs?: number
 }
 
+/** Any of these, where undefined means the same as leaving it out. */
+export type Some<Shape> = { [Name in keyof Shape]?: Shape[Name] | undefined }
+
 /** One page of a list, and how many match in all. */
 export type Page<Item> = { items: Item[]; total: number }
 

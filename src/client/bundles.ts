@@ -1,11 +1,11 @@
 import type { z } from 'zod'
 import type { BundleView, changeBundleRequest, createBundleRequest, listBundlesQuery } from '../contract/bundle.ts'
-import type { Api, Page } from './api.ts'
+import type { Api, Page, Some } from './api.ts'
 
 type Dated<Body> = Omit<Body, 'expiredAt'> & { expiredAt?: string | Date | null }
 export type NewBundle = Dated<z.input<typeof createBundleRequest>>
 export type BundleChanges = Dated<z.input<typeof changeBundleRequest>>
-export type BundleFilter = Partial<z.output<typeof listBundlesQuery>>
+export type BundleFilter = Some<z.output<typeof listBundlesQuery>>
 
 /** `client.bundles`: named groups of files, which may be shared by a link. Each call throws LongshoreError. */
 export class Bundles {

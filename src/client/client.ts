@@ -8,6 +8,7 @@ import type { Platform, ResumeStore } from './platform.ts'
 import { Pools } from './pools.ts'
 import { Schedules } from './schedules.ts'
 import { Tasks } from './tasks.ts'
+import { Tokens } from './tokens.ts'
 import { startUpload } from './upload.ts'
 import type { UploadHandle, UploadOptions } from './upload-options.ts'
 import { Uploads } from './uploads.ts'
@@ -33,6 +34,7 @@ export class BaseClient<Input, FilesHere extends Files> {
   readonly pools: Pools
   readonly schedules: Schedules
   readonly webhooks: Webhooks
+  readonly tokens: Tokens
   readonly admin: Admin
   readonly #api: Api
   readonly #platform: Platform
@@ -48,6 +50,7 @@ export class BaseClient<Input, FilesHere extends Files> {
     this.pools = new Pools(this.#api)
     this.schedules = new Schedules(this.#api)
     this.webhooks = new Webhooks(this.#api)
+    this.tokens = new Tokens(this.#api)
     this.admin = new Admin(this.#api)
   }
 

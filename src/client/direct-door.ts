@@ -7,8 +7,9 @@ import type { Platform } from './platform.ts'
 
 type Arrived = { index: number; etag: string; md5: string }
 
-/** So many are reported together, and what the server takes at most is 1,000. */
+/** So many are reported together, of 1,000 at most; and what was not reported for so long has to be sent again after a break. */
 const reportAt = 50
+const reportAfterMs = 2000
 /** A URL that is about to expire is not begun with. */
 const marginMs = 60_000
 /** Failures in a row after which the store is taken for one that this client cannot reach. */
@@ -27,6 +28,7 @@ export class DirectDoor implements Door {
   #arrived: Arrived[] = []
   #refused: number[] = []
   #failures = 0
+  #reportedAt = performance.now()
 
   constructor(api: Api, platform: Pick<Platform, 'md5'>, upload: { taskId: string; page: DirectPage; instead: Door }) {
     this.#api = api
@@ -45,7 +47,8 @@ export class DirectDoor implements Door {
     const etag = await this.#put(part, bytes, chunkTimeoutMs(sizeBytes), signal)
     this.#failures = 0
     this.#arrived.push({ index, etag, md5 })
-    if (this.#arrived.length >= reportAt) await this.#report(signal)
+    const isDue = performance.now() - this.#reportedAt >= reportAfterMs
+    if (isDue || this.#arrived.length >= reportAt) await this.#report(signal)
   }
 
   async settle(signal: AbortSignal): Promise<number[]> {
@@ -101,6 +104,7 @@ export class DirectDoor implements Door {
   async #report(signal: AbortSignal): Promise<void> {
     const parts = this.#arrived
     this.#arrived = []
+    this.#reportedAt = performance.now()
     if (parts.length === 0) return
     const path = `/files/upload/direct/${this.#taskId}/parts`
     try {

@@ -1,17 +1,14 @@
 import type { z } from 'zod'
 import type { changeFileRequest, FileView, listFilesQuery } from '../contract/file.ts'
-import type { Api, Page } from './api.ts'
+import type { Api, Page, Some } from './api.ts'
 import { type DownloadOptions, downloadBlob, downloadStream } from './download.ts'
 import type { Platform } from './platform.ts'
 
-export type FileFilter = Omit<
-  Partial<z.output<typeof listFilesQuery>>,
-  'bundleId' | 'createdAfter' | 'createdBefore'
-> & {
+export type FileFilter = Omit<Some<z.output<typeof listFilesQuery>>, 'bundleId' | 'createdAfter' | 'createdBefore'> & {
   /** `none`: those in no bundle. */
-  bundleId?: string
-  createdAfter?: string | Date
-  createdBefore?: string | Date
+  bundleId?: string | undefined
+  createdAfter?: string | Date | undefined
+  createdBefore?: string | Date | undefined
 }
 /** What is left out stays; null takes bundle or expiry away. */
 export type FileChanges = Omit<z.input<typeof changeFileRequest>, 'expiredAt'> & { expiredAt?: string | Date | null }

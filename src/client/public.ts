@@ -11,19 +11,12 @@ export type { LiveEvent, RoomState } from './live-event.ts'
 export type { Parallel } from './parallelism.ts'
 export type { ResumeStore } from './platform.ts'
 export type { NewSchedule, ScheduleChanges, ScheduleFilter } from './schedules.ts'
-export type {
-  NewBatchTask,
-  NewTask,
-  RetriedTasks,
-  RetryFilter,
-  RunOptions,
-  TaskFilter,
-  TaskStats,
-  TaskType,
-} from './tasks.ts'
+export type { NewBatchTask, NewTask, RetryFilter, RunOptions, TaskFilter, TaskType } from './tasks.ts'
 export type { UploadHandle, UploadOptions, UploadPhase, UploadState } from './upload-options.ts'
 export type { UploadFilter } from './uploads.ts'
 export type { WatchedEvent, WatchOptions } from './watch.ts'
+export type { NewUploadToken } from './tokens.ts'
+export type { CreatedUploadToken, UploadTokenView } from '../contract/token.ts'
 export type { NewWebhook, WebhookChanges } from './webhooks.ts'
 export type { NewPool, PoolChanges } from './admin.ts'
 export type { AdminFigures, BandView, WorkerView } from '../contract/admin.ts'
@@ -34,6 +27,6 @@ export type { AdminPoolView, PoolPolicy, PoolView } from '../contract/pool.ts'
 export type { PoolUsageView, QuotaView, UsageView } from '../contract/quota.ts'
 export type { RoomSnapshot, TaskSummary } from '../contract/realtime.ts'
 export type { ScheduleView } from '../contract/schedule.ts'
-export type { Band, TaskEventView, TaskStatus, TaskView } from '../contract/task.ts'
+export type { Band, RetriedTasks, TaskEventView, TaskStats, TaskStatus, TaskView } from '../contract/task.ts'
 export type { UploadDetails, UploadStats, UploadSummary, UploadView } from '../contract/upload.ts'
 export type { WebhookView } from '../contract/webhook.ts'

@@ -6,7 +6,7 @@ import type {
   ScheduleView,
 } from '../contract/schedule.ts'
 import type { TaskView } from '../contract/task.ts'
-import type { Api, Page } from './api.ts'
+import type { Api, Page, Some } from './api.ts'
 
 type Dated<Body> = Omit<Body, 'startsAt' | 'endsAt'> & {
   startsAt?: string | Date | null
@@ -14,7 +14,7 @@ type Dated<Body> = Omit<Body, 'startsAt' | 'endsAt'> & {
 }
 export type NewSchedule = Dated<z.input<typeof createScheduleRequest>>
 export type ScheduleChanges = Dated<z.input<typeof changeScheduleRequest>>
-export type ScheduleFilter = Partial<z.output<typeof listSchedulesQuery>>
+export type ScheduleFilter = Some<z.output<typeof listSchedulesQuery>>
 
 /** `client.schedules`: what makes tasks again and again. Each call throws LongshoreError. */
 export class Schedules {

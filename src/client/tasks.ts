@@ -2,40 +2,34 @@ import type { z } from 'zod'
 import type {
   createTaskRequest,
   listTasksQuery,
+  RetriedTasks,
   retryTasksRequest,
   TaskEventView,
+  TaskStats,
   TaskStatus,
+  taskTypeView,
   TaskView,
 } from '../contract/task.ts'
-import type { Api, Page } from './api.ts'
+import type { Api, Page, Some } from './api.ts'
 import { TaskFailed } from './errors.ts'
 import { type WatchedEvent, type WatchOptions, watchTask } from './watch.ts'
 
 /** What a task is made of: the body of `POST /api/tasks`. Only `type` is needed. */
-export type NewTask = Omit<z.input<typeof createTaskRequest>, 'expiredAt'> & { expiredAt?: string | Date | null }
+export type NewTask = Omit<z.input<typeof createTaskRequest>, 'expiredAt'> & {
+  expiredAt?: string | Date | null | undefined
+}
 /** The same for a batch, whose items know each other by `ref`. */
-export type NewBatchTask = NewTask & { ref?: string }
-export type TaskFilter = Partial<z.output<typeof listTasksQuery>>
-export type RetryFilter = Partial<z.output<typeof retryTasksRequest>>
+export type NewBatchTask = NewTask & { ref?: string | undefined }
+export type TaskFilter = Some<z.output<typeof listTasksQuery>>
+export type RetryFilter = Some<z.output<typeof retryTasksRequest>>
 
 /** A type that tasks can be of, with the JSON Schema of its parameters. */
-export type TaskType = {
-  type: string
-  title: string
-  maxAttempts: number
-  parameters: Record<string, unknown>
-  /** What the workers that run now can do, for types that depend on it. */
-  offers?: unknown
-}
-
-export type TaskStats = { total: number; byStatus: Record<TaskStatus, number>; byType: Record<string, number> }
-/** `refused`: those that could not be retried, and why. */
-export type RetriedTasks = { retried: number; refused: { taskId: string; code: string }[] }
+export type TaskType = z.output<typeof taskTypeView>
 
 export type RunOptions = {
   signal?: AbortSignal | undefined
   /** Told every event of the task as it comes, its progress among them. */
-  onEvent?: (event: WatchedEvent) => void
+  onEvent?: ((event: WatchedEvent) => void) | undefined
 }
 
 type Options = { signal?: AbortSignal | undefined }

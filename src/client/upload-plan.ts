@@ -1,6 +1,6 @@
 import type { DirectPage } from '../contract/direct.ts'
 import type { FileView } from '../contract/file.ts'
-import type { CreateUploadResponse, UploadView } from '../contract/upload.ts'
+import type { CreateUploadResponse, ProveUploadResponse, UploadChallenge, UploadView } from '../contract/upload.ts'
 import type { Api } from './api.ts'
 import { LongshoreError } from './errors.ts'
 import type { Platform, Source } from './platform.ts'
@@ -60,8 +60,9 @@ async function resumeUpload(
   { direct = true }: UploadOptions,
 ): Promise<{ file: FileView } | FoundUpload | undefined> {
   const upload = await orGone(api.json<UploadView>({ path: `/files/upload/resume/${taskId}`, signal }))
-  if (upload?.status === 'Completed' && upload.fileId !== null) {
-    const file = await orGone(api.json<FileView>({ path: `/files/${upload.fileId}`, signal }))
+  if (upload?.status === 'Completed') {
+    const path = `/files/upload/complete/${taskId}`
+    const file = await orGone(api.json<FileView>({ method: 'POST', path, isRepeatable: true, signal }))
     await notes.forget(noteKey)
     return file === undefined || file.deletedAt !== null ? undefined : { file }
   }
@@ -69,12 +70,21 @@ async function resumeUpload(
     await notes.forget(noteKey)
     return undefined
   }
-  if (upload.status === 'Paused') await api.nothing({ method: 'POST', path: `/tasks/${taskId}/resume`, signal })
+  if (upload.status === 'Paused') await goOn(api, taskId, signal)
   const there = new Set(upload.uploadedChunks)
   const { chunkSize, chunksCount } = upload
   const missing = Array.from({ length: chunksCount }, (_, index) => index).filter((index) => !there.has(index))
   const page = direct && missing.length > 0 ? await directPage(api, taskId, signal) : undefined
   return { taskId, chunkSize, chunksCount, missing, direct: page, isResumed: true, noteKey }
+}
+
+/** Whose token is for sending alone waits until somebody else resumes it. */
+async function goOn(api: Api, taskId: string, signal: AbortSignal): Promise<void> {
+  try {
+    await api.nothing({ method: 'POST', path: `/tasks/${taskId}/resume`, signal })
+  } catch (error) {
+    if (!(error instanceof LongshoreError) || !['TASK_STATE', 'FORBIDDEN'].includes(error.code)) throw error
+  }
 }
 
 /** URLs at the store for what is missing; undefined where the pool takes chunks through the API only. */
@@ -89,7 +99,7 @@ async function directPage(api: Api, taskId: string, signal: AbortSignal): Promis
 }
 
 async function create(
-  { api, notes, signal }: Deps,
+  { api, platform, notes, signal }: Deps,
   { source, options, hash, key }: { source: Source; options: UploadOptions; hash: string; key: string },
 ): Promise<{ file: FileView } | FoundUpload> {
   const { poolId, bundleId, encryptPassword, expiredAt, chunkSize, direct = true } = options
@@ -110,18 +120,51 @@ async function create(
     { signal },
   )
   if (answer.fileExists) return { file: answer.file }
-  const { taskId, chunksCount } = answer
+  const { taskId, chunksCount, challenge } = answer
+  if (challenge !== undefined) {
+    const file = await prove({ api, platform, signal }, { taskId, challenge, source })
+    if (file !== undefined) return { file }
+  }
   await notes.keep(key, { taskId, hash, sizeBytes: source.sizeBytes, fingerprint: source.fingerprint })
   const missing = Array.from({ length: chunksCount }, (_, index) => index)
   const page = answer.direct ?? undefined
   return { taskId, chunkSize: answer.chunkSize, chunksCount, missing, direct: page, isResumed: false, noteKey: key }
 }
 
+/**
+ * Shows that these bytes are here, to a pool that has them from another account perhaps and then need not be sent them. Answers the file,
+ * or undefined when they have to be sent. What goes wrong costs no more than that.
+ */
+async function prove(
+  { api, platform, signal }: Pick<Deps, 'api' | 'platform' | 'signal'>,
+  { taskId, challenge, source }: { taskId: string; challenge: UploadChallenge; source: Source },
+): Promise<FileView | undefined> {
+  const hasher = await platform.openHasher()
+  hasher.update(bytesOfHex(challenge.nonce))
+  for (const { offset, length } of challenge.ranges) {
+    const bytes = await source.read(offset, offset + length)
+    hasher.update(bytes instanceof Blob ? new Uint8Array(await bytes.arrayBuffer()) : bytes)
+  }
+  try {
+    const json = { proof: hasher.digest() }
+    const path = `/files/upload/prove/${taskId}`
+    const answer = await api.json<ProveUploadResponse>({ method: 'POST', path, json, signal })
+    return answer.fileExists ? answer.file : undefined
+  } catch (error) {
+    if (!(error instanceof LongshoreError)) throw error
+    return undefined
+  }
+}
+
+function bytesOfHex(text: string): Uint8Array {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => Number.parseInt(pair, 16))
+}
+
 async function orGone<Answer>(asked: Promise<Answer>): Promise<Answer | undefined> {
   try {
     return await asked
   } catch (error) {
-    if (error instanceof LongshoreError && error.status === 404) return undefined
+    if (error instanceof LongshoreError && (error.status === 404 || error.status === 410)) return undefined
     throw error
   }
 }

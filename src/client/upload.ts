@@ -195,12 +195,15 @@ class Upload {
     this.#gate.open()
   }
 
-  /** Pauses or resumes it on the server. That it is so already, or has ended, is no error. */
+  /**
+   * Pauses or resumes it on the server. That it is so already, or has ended, is no error; nor that the token is for sending alone: then it is
+   * held here and nowhere else.
+   */
   async #control(verb: 'pause' | 'resume'): Promise<void> {
     try {
       await this.#deps.api.nothing({ method: 'POST', path: `/tasks/${this.#taskId}/${verb}`, isRepeatable: true })
     } catch (error) {
-      if (!(error instanceof LongshoreError) || error.code !== 'TASK_STATE') throw error
+      if (!(error instanceof LongshoreError) || !['TASK_STATE', 'FORBIDDEN'].includes(error.code)) throw error
     }
   }
 

@@ -1,8 +1,8 @@
 import type { z } from 'zod'
 import type { listUploadsQuery, UploadDetails, UploadStats, UploadSummary, UploadView } from '../contract/upload.ts'
-import type { Api, Page } from './api.ts'
+import type { Api, Page, Some } from './api.ts'
 
-export type UploadFilter = Partial<z.output<typeof listUploadsQuery>>
+export type UploadFilter = Some<z.output<typeof listUploadsQuery>>
 
 /** `client.uploads`: what became of uploads, from whatever program. Each call throws LongshoreError. */
 export class Uploads {
