@@ -32,6 +32,16 @@ export async function createDatabase({ pooled = process.env['TEST_POOLED'] === '
   }
 }
 
+export type EmptyDatabase = Pick<TestDatabase, 'databaseUrl' | 'drop'>
+
+/** A database of its own without any migration. */
+export async function createEmptyDatabase(): Promise<EmptyDatabase> {
+  const name = `longshore_test_${randomBytes(8).toString('hex')}`
+  await asAdmin((sql) => sql`CREATE DATABASE ${sql(name)}`)
+  const databaseUrl = Object.assign(new URL(inject('postgresUrl')), { pathname: `/${name}` }).href
+  return { databaseUrl, drop: () => dropDatabase(name) }
+}
+
 function behindPooler(databaseUrl: string): string {
   const poolerUrl = inject('poolerUrl')
   if (poolerUrl === undefined) throw new Error('there is no PgBouncer: use describeWithPooler')
