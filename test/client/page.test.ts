@@ -87,7 +87,9 @@ test('a page hashes in a worker, notes what it sends, and goes on with it when i
   expect(kept.size).toBe(1)
   const { uploadedChunks } = await page().uploads.get(String(begun.state().taskId))
   network.takeRequests()
-  const made = await page().upload(file)
+  const resumed = page().upload(file)
+  const made = await resumed
+  expect(resumed.state()).toMatchObject({ isResumed: true, taskId: begun.state().taskId })
   expect(made.hash).toBe(sha256(bytes))
   expect(puts(network)).toBeLessThanOrEqual(10 - uploadedChunks.length)
   expect(workers).toHaveLength(1)
