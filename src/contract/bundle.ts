@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { count, flag, id, instant, storableText } from './fields.ts'
 import { fileView } from './file.ts'
 
-const slug = z
+/** By which a shared bundle is read. */
+export const slug = z
   .string()
   .regex(
     /^[a-z0-9](?:[a-z0-9-]{1,62})[a-z0-9]$/,

@@ -56,7 +56,7 @@ export type ChangeScheduleRequest = z.output<typeof changeScheduleRequest>
 
 /** The query of `GET /api/schedules`. */
 export const listSchedulesQuery = z.strictObject({
-  type: z.string().max(100).optional(),
+  type: storableText(100).optional(),
   enabled: flag.optional(),
   sortBy: z.enum(['createdAt', 'updatedAt', 'name', 'nextRunAt', 'lastRunAt']).default('createdAt'),
   sortDescending: flag.default(true),

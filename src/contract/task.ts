@@ -66,7 +66,7 @@ export const changeTaskRequest = z.strictObject({ priority })
 
 /** The query of `GET /api/tasks`. */
 export const listTasksQuery = z.strictObject({
-  type: z.string().max(100).optional(),
+  type: storableText(100).optional(),
   status: z.enum(taskStatuses).optional(),
   scheduleId: z.uuid().toLowerCase().optional(),
   sortBy: z
@@ -82,7 +82,7 @@ export const retryTaskRequest = z.strictObject({ parameters: z.record(z.string()
 
 /** Body of `POST /api/tasks/retry`: which of the account's failed or cancelled tasks to try again. */
 export const retryTasksRequest = z.strictObject({
-  type: optional(z.string().max(100)),
+  type: optional(storableText(100)),
   status: z.enum(['Failed', 'Cancelled']).default('Failed'),
   limit: z.int().min(1).max(1000).default(1000),
 })

@@ -121,14 +121,16 @@ export async function deriveNotices(query: Query, stretch: Stretch, longMs: numb
     on conflict do nothing`
 }
 
-/** Adds a notice that stands for no event. */
+/** Adds a notice that stands for no event. False: the subscription is gone. */
 export async function insertNotice(
   query: Query,
   { subscriptionId, type, data }: { subscriptionId: string; type: string; data: Record<string, unknown> },
-): Promise<void> {
-  await query`
+): Promise<boolean> {
+  const { count } = await query`
     insert into push_notices (subscription_id, type, data, give_up_at)
-    values (${subscriptionId}, ${type}, ${jsonb(query, data)}, now() + ${giveUpAfter}::interval)`
+    select id, ${type}, ${jsonb(query, data)}, now() + ${giveUpAfter}::interval from push_subscriptions
+    where id = ${subscriptionId} for key share`
+  return count === 1
 }
 
 export type TakenNotice = {

@@ -35,15 +35,16 @@ export async function deriveDeliveries(query: Query, stretch: Stretch): Promise<
   return rows.map((row) => row.webhookId)
 }
 
-/** Adds what is told to one webhook and no event. Answers the delivery's id. */
+/** Adds what is told to one webhook and no event. Answers the delivery's id; undefined when the webhook is gone. */
 export async function insertDelivery(
   query: Query,
   { webhookId, type, body }: { webhookId: string; type: string; body: string },
-): Promise<string> {
-  const [row] = await query<[{ id: string }]>`
+): Promise<string | undefined> {
+  const [row] = await query<{ id: string }[]>`
     insert into webhook_deliveries (webhook_id, type, body, give_up_at)
-    values (${webhookId}, ${type}, ${body}, now() + ${giveUpAfter}::interval) returning id`
-  return row.id
+    select id, ${type}, ${body}, now() + ${giveUpAfter}::interval from webhooks where id = ${webhookId} for key share
+    returning id`
+  return row?.id
 }
 
 /** The webhooks that have something due. */

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { isPasscode } from '../auth/passcode.ts'
-import type { SharedBundleView, SharedFileView } from '../contract/bundle.ts'
+import { type SharedBundleView, type SharedFileView, slug as slugSchema } from '../contract/bundle.ts'
 import { countAttempt, forgetAttempts } from '../db/attempts.ts'
 import { type BundleRow, findSharedBundle, grantAccess, hasAccess } from '../db/bundles.ts'
 import type { Sql } from '../db/connect.ts'
@@ -73,7 +73,8 @@ export async function getShared(sql: Sql, bundle: BundleRow, fileId: string): Pr
 
 /** A bundle that is shared under a slug. Throws SHARE_NOT_FOUND, SHARE_EXPIRED. */
 export async function findShare(sql: Sql, slug: string): Promise<BundleRow> {
-  const bundle = await findSharedBundle(sql, slug)
+  // What is no slug names nothing; some of it the ledger could not even be asked for.
+  const bundle = slugSchema.safeParse(slug).success ? await findSharedBundle(sql, slug) : undefined
   if (!bundle) throw new AppError('SHARE_NOT_FOUND', 'Nothing is shared here.')
   if (bundle.expiredAt !== null && bundle.expiredAt.getTime() <= Date.now()) {
     throw new AppError('SHARE_EXPIRED', 'This is not shared any more.')

@@ -30,7 +30,7 @@ const test = (deps: WebhookDeps) =>
       id: 'testWebhook',
       summary: 'Send a message to try a webhook',
       answers: { 202: json('The delivery, which is on its way.', deliveryView) },
-      errors: ['WEBHOOK_NOT_FOUND', 'WEBHOOK_DISABLED', 'TOO_MANY_ATTEMPTS'],
+      errors: ['WEBHOOK_NOT_FOUND', 'DELIVERY_NOT_FOUND', 'WEBHOOK_DISABLED', 'TOO_MANY_ATTEMPTS'],
     },
     async ({ request, response, caller }) => {
       const delivery = await sendTest(deps, wantedWebhook(request, caller))

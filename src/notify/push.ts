@@ -69,7 +69,9 @@ export async function unsubscribe({ sql }: PushDeps, wanted: WantedSubscription)
 export async function sendTestNotice({ sql }: PushDeps, wanted: WantedSubscription): Promise<SubscriptionRow> {
   const subscription = await getSubscription(sql, wanted)
   await countTest(sql, wanted.accountId)
-  await insertNotice(sql, { subscriptionId: subscription.id, type: 'push.test', data: {} })
+  // It may have been removed since it was read.
+  const isThere = await insertNotice(sql, { subscriptionId: subscription.id, type: 'push.test', data: {} })
+  if (!isThere) throw subscriptionNotFound(subscription.id)
   return subscription
 }
 

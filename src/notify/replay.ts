@@ -4,7 +4,7 @@ import { insertDelivery } from '../db/webhook-deliveries.ts'
 import { type DeliveryRow, findDelivery, replayDeliveries } from '../db/webhook-lists.ts'
 import { wakeWebhook, type WantedWebhook } from '../db/webhooks.ts'
 import { AppError } from '../errors.ts'
-import { deliveryNotFound, getWebhook } from './show-webhook.ts'
+import { deliveryNotFound, getWebhook, webhookNotFound } from './show-webhook.ts'
 import { countTest } from './test-limit.ts'
 import type { WebhookDeps } from './webhooks.ts'
 
@@ -15,6 +15,8 @@ export async function sendTest({ sql, signals }: WebhookDeps, wanted: WantedWebh
   const type = 'webhook.test'
   const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data: { webhookId } })
   const deliveryId = await insertDelivery(sql, { webhookId, type, body })
+  // It may have been deleted since it was read.
+  if (deliveryId === undefined) throw webhookNotFound(webhookId)
   await wakeWebhook(sql, webhookId)
   signals.send({ kind: 'events' })
   return getDelivery(sql, { webhookId, deliveryId })

@@ -82,6 +82,7 @@ describe('bundles, and what is shared of them', () => {
     const fileId = await fileIn(bundle['id'], bytes, 'photo.jpg')
     const outside = await uploaded(client, randomBytes(10))
     expectRefusal(await visit('GET', slug), 404, 'SHARE_NOT_FOUND')
+    expectRefusal(await visit('GET', 'a%00b'), 404, 'SHARE_NOT_FOUND')
     expect((await change(bundle['id'], { shared: true })).body).toMatchObject({ sharePath: `/api/shared/${slug}` })
 
     const shown = await visit('GET', slug)

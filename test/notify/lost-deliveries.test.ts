@@ -56,7 +56,11 @@ describeOnMainEngines('deliveries', (openPlace) => {
     })
     return id
   }
-  const addDelivery = (webhookId: string) => insertDelivery(ledger.sql, { webhookId, type: 'webhook.test', body: '{}' })
+  const addDelivery = async (webhookId: string): Promise<string> => {
+    const id = await insertDelivery(ledger.sql, { webhookId, type: 'webhook.test', body: '{}' })
+    if (id === undefined) throw new Error('the webhook is gone')
+    return id
+  }
   const row = async (id: string): Promise<Record<string, unknown>> => {
     const [found] = await ledger.sql`select * from webhook_deliveries where id = ${id}`
     return { ...found }

@@ -1,4 +1,4 @@
-import { createECDH, randomBytes } from 'node:crypto'
+import { createECDH, randomBytes, randomUUID } from 'node:crypto'
 import { type TestClient, sha256 } from './client.ts'
 
 /** Settings with which an account can have one of everything. */
@@ -17,11 +17,11 @@ export async function makeThings(owner: TestClient): Promise<Record<string, stri
   }
   const ecdh = createECDH('prime256v1')
   const keys = { p256dh: ecdh.generateKeys('base64url'), auth: randomBytes(16).toString('base64url') }
-  const bytes = Buffer.from('somebody else’s')
+  const bytes = Buffer.from(`somebody else’s ${randomUUID()}`)
   const plan = { fileName: 'f', fileSize: bytes.length, contentType: 'text/plain', hash: sha256(bytes) }
   const { file } = await owner.upload(bytes, plan)
   const task = { type: 'FileMove', parameters: { fileIds: [file['id']], targetPoolId: file['poolId'] } }
-  const upload = { ...plan, fileSize: 99, hash: sha256(Buffer.from('other')) }
+  const upload = { ...plan, fileSize: 99, hash: sha256(randomBytes(9)) }
   const uploadId = await make('/files/upload/create', upload, 'taskId')
   const webhookId = await make('/webhooks', { url: 'http://localhost:99/' }, 'webhookId')
   return {

@@ -3,7 +3,7 @@ import { asSchema, type JsonSchema } from '../json-schema.ts'
 export type Schemas = Readonly<Record<string, JsonSchema>>
 
 /** A schema, or the named one that it refers to. */
-function resolve(schemas: Schemas, schema: JsonSchema): JsonSchema {
+export function resolve(schemas: Schemas, schema: JsonSchema): JsonSchema {
   const name = referenceOf(schema)
   return name === undefined ? schema : (schemas[name] ?? schema)
 }
