@@ -42,6 +42,7 @@ class Upload {
   readonly #parallelism: Parallelism
   #taskId: string | undefined
   #noteKey: string | undefined
+  #pausing: Promise<void> | undefined
 
   constructor(deps: UploadDeps, options: UploadOptions) {
     const { platform } = deps
@@ -79,9 +80,15 @@ class Upload {
     }
   }
 
+  /** Whoever pauses it as he is told of progress is told of that, and may do it once more: it is paused once. */
   async pause(): Promise<void> {
+    this.#pausing ??= this.#hold()
+    return this.#pausing
+  }
+
+  async #hold(): Promise<void> {
     this.#gate.shut()
-    this.meter.tell()
+    queueMicrotask(() => this.meter.tell())
     if (this.#taskId !== undefined) await this.#control('pause')
   }
 
@@ -190,6 +197,7 @@ class Upload {
   }
 
   #goOn(): void {
+    this.#pausing = undefined
     this.#parallelism.restart()
     this.meter.restart()
     this.#gate.open()
