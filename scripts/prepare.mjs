@@ -1,8 +1,8 @@
 // Runs before start, test, token, migrate, bench and chaos: makes sure that the dependencies are installed and dist/ is built
-// from the sources as they are now. It may use nothing but Node itself, because nothing else may be there yet.
+// from the sources as they are now; with --page, which `npm start` asks for, the dashboard as well. It may use nothing but Node itself, because nothing else may be there yet.
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -11,6 +11,10 @@ import { fileURLToPath } from 'node:url'
 const root = realpathSync(join(dirname(fileURLToPath(import.meta.url)), '..'))
 const installStamp = join(root, 'node_modules', '.longshore-installed')
 const buildStamp = join(root, 'dist', '.built-from')
+const pageStamp = join(root, 'dist', 'dashboard', '.built-from')
+const pageFolder = join('src', 'dashboard')
+const freshPage = join(root, 'dist.page')
+const wantsPage = process.argv.includes('--page')
 
 // The build and the tests need the development dependencies, whatever NODE_ENV says. No dependency needs its install
 // script: Postgres's library links are made when it starts.
@@ -24,10 +28,13 @@ const npmOptions = [
 ]
 
 requireNode(20, 15)
-if (!isInstalled() || !isBuilt()) {
+if (!isInstalled() || !isBuilt() || !hasPage()) {
   const release = await holdLock()
   if (!isInstalled()) await install()
+  // At once: together they take little longer than the slower one.
+  const page = hasPage() ? undefined : buildPage()
   if (!isBuilt()) await build()
+  await page?.then(swapPageIn)
   release()
 }
 
@@ -62,20 +69,49 @@ function isBuilt() {
 
 /** A hash of every source's path and content, so that a deleted or moved one counts as a change as well. */
 function sourceState() {
+  const sources = ['src', 'workers', 'scripts'].flatMap((folder) => sourcesIn(folder, /\.ts$/))
+  const ours = sources.filter((path) => !path.startsWith(pageFolder))
+  return hashOf([...ours, 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'])
+}
+
+function hashOf(paths) {
   const hash = createHash('sha256')
-  const folders = ['src', 'workers', 'scripts'].flatMap((folder) => sourcesIn(folder))
-  for (const path of [...folders, 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json']) {
-    hash.update(`\0${path}\0`).update(readFileSync(join(root, path)))
-  }
+  for (const path of paths) hash.update(`\0${path}\0`).update(readFileSync(join(root, path)))
   return hash.digest('hex')
 }
 
-function sourcesIn(folder) {
+function sourcesIn(folder, endings) {
   if (!existsSync(join(root, folder))) return []
   return readdirSync(join(root, folder), { recursive: true })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => endings.test(name))
     .map((name) => join(folder, name))
     .sort()
+}
+
+function hasPage() {
+  return !wantsPage || readStamp(pageStamp) === pageState()
+}
+
+/** The same for the page and the SDK, which is built into it. */
+function pageState() {
+  const folders = [pageFolder, join('src', 'client')].flatMap((folder) => sourcesIn(folder, /\.(tsx?|css|html|svg)$/))
+  return hashOf([...folders, 'package-lock.json'])
+}
+
+async function buildPage() {
+  const state = pageState()
+  rmSync(freshPage, { recursive: true, force: true })
+  const vite = join(root, 'node_modules', '.bin', 'vite')
+  const failure = await run([vite, 'build', pageFolder, '--outDir', freshPage, '--logLevel', 'warn'])
+  if (failure) {
+    rmSync(freshPage, { recursive: true, force: true })
+    stop(`The dashboard could not be built (${failure}): see the errors above.`)
+  }
+  writeFileSync(join(freshPage, '.built-from'), state)
+}
+
+function swapPageIn() {
+  swap(freshPage, join(root, 'dist', 'dashboard'))
 }
 
 async function build() {
@@ -89,16 +125,17 @@ async function build() {
     stop(`The build failed (${failure}): see the errors above.`)
   }
   writeFileSync(join(fresh, '.built-from'), state)
-  swapIn(fresh)
+  const page = join(root, 'dist', 'dashboard')
+  if (existsSync(page)) cpSync(page, join(fresh, 'dashboard'), { recursive: true })
+  swap(fresh, join(root, 'dist'))
 }
 
 /** Renames whole folders, so that a process which is just loading its files meets a complete set of them. */
-function swapIn(fresh) {
-  const dist = join(root, 'dist')
+function swap(fresh, place) {
   const old = join(root, 'dist.old')
   rmSync(old, { recursive: true, force: true })
-  if (existsSync(dist)) renameSync(dist, old)
-  renameSync(fresh, dist)
+  if (existsSync(place)) renameSync(place, old)
+  renameSync(fresh, place)
   rmSync(old, { recursive: true, force: true })
 }
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import { onThisThread } from './age/threads.ts'
 import { deflateOnThisThread } from './archive/deflater.ts'
 import { findZstd } from './archive/zstd.ts'
@@ -23,6 +24,7 @@ import { ledgerCollect } from './metrics/collect.ts'
 import { noMeters } from './metrics/meters.ts'
 import { openNotifiers } from './notify/notifiers.ts'
 import { publicKeyOf } from './notify/vapid.ts'
+import { packageRoot } from './package-root.ts'
 import { atMost, runMain } from './process.ts'
 import { openEngine } from './queue/engine.ts'
 import { openRedis, type RedisClient } from './queue/redis.ts'
@@ -73,6 +75,8 @@ runMain(async (env) => {
     notify: config.notify,
     vapidPublicKey: config.notify.push.vapid && publicKeyOf(config.notify.push.vapid),
     shutdown: shutdown.signal,
+    dataDir: config.dataDir,
+    pageFolder: join(packageRoot(), 'dist', 'dashboard'),
     log: scope('http'),
   })
   const following = followPools({ ...parts, log: scope('storage') })

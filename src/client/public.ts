@@ -1,6 +1,7 @@
 // What both entries offer: errors, and the words of the calls.
 export { LongshoreError, TaskFailed } from './errors.ts'
 export { hasEnded } from './tasks.ts'
+export { signInWithCode } from './sign-in.ts'
 export type { Fetch, Page, Token } from './api.ts'
 export type { ClientOptions } from './client.ts'
 export type { DownloadOptions, DownloadProgress } from './download.ts'
@@ -27,6 +28,15 @@ export type { AdminPoolView, PoolPolicy, PoolView } from '../contract/pool.ts'
 export type { PoolUsageView, QuotaView, UsageView } from '../contract/quota.ts'
 export type { RoomSnapshot, TaskSummary } from '../contract/realtime.ts'
 export type { ScheduleView } from '../contract/schedule.ts'
-export type { Band, RetriedTasks, TaskEventView, TaskStats, TaskStatus, TaskView } from '../contract/task.ts'
+export type {
+  Band,
+  RetriedTasks,
+  TaskChain,
+  TaskEventView,
+  TaskLink,
+  TaskStats,
+  TaskStatus,
+  TaskView,
+} from '../contract/task.ts'
 export type { UploadDetails, UploadStats, UploadSummary, UploadView } from '../contract/upload.ts'
 export type { WebhookView } from '../contract/webhook.ts'

@@ -4,6 +4,7 @@ import type {
   listTasksQuery,
   RetriedTasks,
   retryTasksRequest,
+  TaskChain,
   TaskEventView,
   TaskStats,
   TaskStatus,
@@ -91,6 +92,11 @@ export class Tasks {
   /** The history: every event that is kept, from the one after `after`. */
   async events(taskId: string, after = 0): Promise<TaskEventView[]> {
     return this.#api.json<TaskEventView[]>({ path: `${pathOf(taskId)}/events`, query: { after } })
+  }
+
+  /** What it waits for, and what waits for it. */
+  async chain(taskId: string): Promise<TaskChain> {
+    return this.#api.json<TaskChain>({ path: `${pathOf(taskId)}/chain` })
   }
 
   /** The types there are, with the JSON Schema of their parameters. */

@@ -21,6 +21,8 @@ export type UploadOptions = {
   direct?: boolean | undefined
   /** Names the upload across programs: with the same key and the same bytes it is gone on with. Made by itself when left out. */
   resumeKey?: string | undefined
+  /** The unfinished upload to go on with, wherever it was begun. Other bytes than it was created for are refused: SOURCE_CHANGED. */
+  taskId?: string | undefined
   /** Where unfinished uploads are noted, if not where the client does; null: nowhere. */
   resumeStore?: ResumeStore | null | undefined
   /** For how many seconds to go on trying while nothing at all arrives: 300. */

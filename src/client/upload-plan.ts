@@ -38,6 +38,7 @@ export async function findOrCreate(
   const isSame = note?.fingerprint !== undefined && note.fingerprint === source.fingerprint
   const hash = isSame ? note.hash : await source.hash({ onHashed: (bytes) => meter.hashed(bytes), signal })
   const key = early ?? keyOf(deps.api, options, source, hash) ?? hash
+  if (options.taskId !== undefined) return resumeNamed(deps, { source, hash, key, taskId: options.taskId }, options)
   const known = note ?? (await notes.find(key))
   if (known !== undefined && known.hash === hash && known.sizeBytes === source.sizeBytes) {
     const found = await resumeUpload(deps, known, key, options)
@@ -51,6 +52,27 @@ function keyOf(api: Api, options: UploadOptions, source: Source, name: string | 
   const { fileName = source.name, poolId, bundleId, encryptPassword } = options
   const how = encryptPassword === undefined ? 'plain' : 'encrypted'
   return JSON.stringify([api.url, name, fileName ?? null, poolId ?? null, bundleId ?? null, how])
+}
+
+/** Goes on with the upload that the caller named. */
+async function resumeNamed(
+  deps: Deps,
+  { source, hash, key, taskId }: { source: Source; hash: string; key: string; taskId: string },
+  options: UploadOptions,
+): Promise<{ file: FileView } | FoundUpload> {
+  const { api, notes, signal } = deps
+  const upload = await api.json<UploadView>({ path: `/files/upload/resume/${encodeURIComponent(taskId)}`, signal })
+  if (upload.hash !== hash || upload.fileSize !== source.sizeBytes) {
+    throw new LongshoreError(
+      'SOURCE_CHANGED',
+      `These are not the bytes that the upload of ${upload.fileName} was begun with.`,
+    )
+  }
+  const note = { taskId, hash, sizeBytes: source.sizeBytes, fingerprint: source.fingerprint }
+  const found = await resumeUpload(deps, note, key, options)
+  if (found === undefined) throw new LongshoreError('UPLOAD_ENDED', `The upload of ${upload.fileName} has ended.`)
+  await notes.keep(key, note)
+  return found
 }
 
 async function resumeUpload(

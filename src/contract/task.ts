@@ -132,6 +132,20 @@ export type TaskView = z.output<typeof taskView>
 /** Answer of `POST /api/tasks/batch`, in the order of the request. */
 export const createdBatch = z.strictObject({ tasks: z.array(taskView) })
 
+const taskLink = taskView
+  .pick({ taskId: true, type: true, name: true, status: true, progress: true })
+  .meta({ id: 'TaskLink' })
+export type TaskLink = z.output<typeof taskLink>
+
+/** Answer of `GET /api/tasks/{id}/chain`. */
+export const taskChain = z
+  .strictObject({
+    before: z.array(taskLink).describe('Up to 100 tasks that it waits for, or has waited for.'),
+    after: z.array(taskLink).describe('Up to 100 tasks that wait for it, or have waited for it.'),
+  })
+  .meta({ id: 'TaskChain' })
+export type TaskChain = z.output<typeof taskChain>
+
 /** One event of a task's history. */
 export const taskEventView = z
   .strictObject({

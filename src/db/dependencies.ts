@@ -1,4 +1,4 @@
-import type { TaskStatus } from '../contract/task.ts'
+import type { TaskChain, TaskLink, TaskStatus } from '../contract/task.ts'
 import type { Query } from './connect.ts'
 
 export type Dependency = { taskId: string; dependsOn: string }
@@ -45,6 +45,21 @@ export async function findDependents(
   return query`
     select t.id, t.account_id, t.name, t.type from task_dependencies d join tasks t on t.id = d.task_id
     where d.depends_on = ${taskId} and t.status in ('Pending', 'Paused') order by t.id`
+}
+
+/** The tasks before and after one, the eldest first, up to 100 of each. */
+export async function findChain(query: Query, taskId: string): Promise<TaskChain> {
+  const rows = await query<(TaskLink & { side: 'before' | 'after' })[]>`
+    (select 'before' as side, t.id as task_id, t.type, t.name, t.status, t.progress
+      from task_dependencies d join tasks t on t.id = d.depends_on
+      where d.task_id = ${taskId} order by t.created_at, t.id limit 100)
+    union all
+    (select 'after' as side, t.id as task_id, t.type, t.name, t.status, t.progress
+      from task_dependencies d join tasks t on t.id = d.task_id
+      where d.depends_on = ${taskId} order by t.created_at, t.id limit 100)`
+  const linksOn = (wanted: 'before' | 'after'): TaskLink[] =>
+    rows.flatMap(({ side, ...link }) => (side === wanted ? [link] : []))
+  return { before: linksOn('before'), after: linksOn('after') }
 }
 
 /** Sets anew how many tasks one waits for, by how they stand now. */

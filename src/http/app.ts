@@ -5,6 +5,7 @@ import type { Meters } from '../metrics/meters.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { Authenticate } from '../auth/verify.ts'
 import { signedInBy } from './caller.ts'
+import { servePage } from './dashboard.ts'
 import { answerErrors, answerUnknown } from './errors.ts'
 import { type FrontDoorOptions, guardFrontDoor } from './front-door.ts'
 import type { HealthDeps } from './health.ts'
@@ -20,13 +21,15 @@ export type AppDeps = ApiDeps &
   FrontDoorOptions & {
     authenticate: Authenticate
     requestLimits: RequestLimits
+    /** Where the built dashboard lies. */
+    pageFolder: string
     audit: Pick<AuditTrail, 'follow' | 'followVisitor'>
     underWay: Pick<UnderWay, 'track'>
     meters: Meters
     log: Log
   }
 
-/** The HTTP application: everything under `/api`, and the same under `/drive`, which a gateway may call it. */
+/** The HTTP application: everything under `/api`, the same under `/drive`, which a gateway may call it, and the page. */
 export function createApp(deps: AppDeps): Express {
   const app = express()
   app.disable('x-powered-by')
@@ -40,6 +43,7 @@ export function createApp(deps: AppDeps): Express {
   const api = Router()
   for (const group of groups.api) api.use(group.path, routerOf(group, mountDeps))
   app.use(['/api', '/drive'], api)
+  app.use(servePage(deps.pageFolder))
   app.use(answerUnknown)
   app.use(answerErrors(deps.log))
   return app

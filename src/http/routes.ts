@@ -16,6 +16,7 @@ import { poolRoutes } from './pools.ts'
 import { quotaAdminRoutes, quotaRoutes } from './quota.ts'
 import { type MetricsDeps, metricsRoutes } from './metrics.ts'
 import type { RouteGroup } from './route.ts'
+import { type SignInDeps, signInRoutes } from './sign-in.ts'
 import { type SharedRoutesDeps, shareAccessRoutes, sharedRoutes } from './shared.ts'
 import { scheduleRoutes } from './schedules.ts'
 import { type TaskRoutesDeps, taskRoutes } from './tasks.ts'
@@ -32,6 +33,7 @@ export type ApiDeps = UploadRoutesDeps &
   WebhookDeps &
   PushRoutesDeps &
   SharedRoutesDeps &
+  SignInDeps &
   AdminRoutesDeps
 
 /** Every route there is, by where it lies. What comes first is asked first. */
@@ -50,6 +52,7 @@ export function routeGroups(deps: ApiDeps & HealthDeps & MetricsDeps): RouteGrou
       ...workGroups(deps),
       ...tellingGroups(deps),
       ...adminGroups(deps),
+      { path: '/sign-in', tag: 'Sign-in', openTo: 'everybody', routes: signInRoutes(deps) },
     ],
     root: [
       { path: '/health', tag: 'Health', openTo: 'everybody', routes: healthRoutes(deps) },

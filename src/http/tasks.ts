@@ -6,6 +6,7 @@ import {
   createdBatch,
   createTaskRequest,
   listTasksQuery,
+  taskChain,
   taskEventsQuery,
   taskEventView,
   taskStats as taskStatsView,
@@ -16,7 +17,7 @@ import { listTasks } from '../db/task-lists.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { ControlDeps } from '../tasks/control.ts'
 import { findOffers } from '../tasks/offers.ts'
-import { getTask, listEvents, presentTask, taskNotFound, taskStats } from '../tasks/show.ts'
+import { getTask, listEvents, presentTask, showChain, taskNotFound, taskStats } from '../tasks/show.ts'
 import { type SubmitDeps, submitTasks } from '../tasks/submit.ts'
 import { noteMade } from './audit-trail.ts'
 import { empty, json, made, page } from './outcomes.ts'
@@ -40,6 +41,7 @@ export function taskRoutes(deps: TaskRoutesDeps): Route[] {
     stats(deps),
     show(deps),
     history(deps),
+    chain(deps),
     ...taskVerbRoutes(deps),
   ]
 }
@@ -184,6 +186,21 @@ const history = (deps: TaskRoutesDeps) =>
         return deps.streamTask({ taskId: wanted.taskId, caller, afterSeq }, response)
       }
       response.json(await listEvents(deps.sql, wanted, query.after))
+    },
+  )
+
+const chain = (deps: TaskRoutesDeps) =>
+  route(
+    {
+      method: 'GET',
+      path: '/:taskId/chain',
+      id: 'getTaskChain',
+      summary: 'Show what a task waits for, and what waits for it',
+      answers: { 200: json('The tasks before and after it.', taskChain) },
+      errors: ['TASK_NOT_FOUND'],
+    },
+    async ({ request, response, caller }) => {
+      response.json(await showChain(deps.sql, wantedTask(request, caller)))
     },
   )
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { dropSignInCode, makeSignInCode } from '../auth/sign-in-code.ts'
 import { signToken } from '../auth/token.ts'
 import type { Config } from '../config.ts'
 import { migrate } from '../db/migrate.ts'
@@ -89,19 +90,29 @@ async function run(running: Running): Promise<void> {
       `Longshore did not get ready within 60 s (${outcome.lastAnswer}). The log lines above say why.`,
     )
   }
-  say(welcome({ url: outcome.url, trial: await trialToken(config, authJwtSecret) }))
+  const trial = authJwtSecret && { days: trialDays, token: await trialToken(config, authJwtSecret, false) }
+  const signInUrl = await signInLink(running, outcome.url, authJwtSecret)
+  say(welcome({ url: outcome.url, signInUrl, trial: trial || undefined }))
 
   if (!ended.aborted) await once(ended, 'abort')
   if (failed.signal.aborted) throw failed.signal.reason
 }
 
+const trialDays = 30
+
 /** A token for trying it out, always for the same account. */
-async function trialToken({ dataDir, tokens }: Running['config'], secret: string | undefined) {
-  if (secret === undefined) return undefined
-  const days = 30
+async function trialToken({ dataDir, tokens }: Running['config'], secret: string, admin: boolean): Promise<string> {
   const account = await keptSecret(dataDir, 'demo-account', randomUUID)
-  const claims = { account, admin: false, expiresInSeconds: days * 86_400 }
-  return { days, token: await signToken(secret, { ...claims, issuer: tokens.issuer, audience: tokens.audience }) }
+  const claims = { account, admin, expiresInSeconds: trialDays * 86_400 }
+  return signToken(secret, { ...claims, issuer: tokens.issuer, audience: tokens.audience })
+}
+
+/** Opens the dashboard for whoever started Longshore and so rules over it: a link that counts once. Only of what is embedded. */
+async function signInLink({ env, config }: Running, url: string, secret: string | undefined) {
+  await dropSignInCode(config.dataDir)
+  if (!isEmbedded(env) || secret === undefined) return undefined
+  const code = await makeSignInCode(config.dataDir, await trialToken(config, secret, true))
+  return `${url}/#/sign-in/${code}`
 }
 
 /** Its address, and the one that leads to Postgres itself. */

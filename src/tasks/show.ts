@@ -1,6 +1,7 @@
-import type { TaskEventView, TaskStats, TaskStatus, TaskView } from '../contract/task.ts'
+import type { TaskChain, TaskEventView, TaskStats, TaskStatus, TaskView } from '../contract/task.ts'
 import { taskStatuses } from '../contract/task.ts'
 import type { Query } from '../db/connect.ts'
+import { findChain } from '../db/dependencies.ts'
 import { listTaskEvents } from '../db/events.ts'
 import { countTasks } from '../db/task-lists.ts'
 import { findTask, type TaskRow, type WantedTask } from '../db/tasks.ts'
@@ -18,6 +19,12 @@ export async function listEvents(query: Query, wanted: WantedTask, afterSeq: num
   await getTask(query, wanted)
   const events = await listTaskEvents(query, wanted.taskId, afterSeq)
   return events.map((event) => ({ ...event, createdAt: event.createdAt.toISOString() }))
+}
+
+/** What a task waits for, and what waits for it. Throws TASK_NOT_FOUND. */
+export async function showChain(query: Query, wanted: WantedTask): Promise<TaskChain> {
+  await getTask(query, wanted)
+  return findChain(query, wanted.taskId)
 }
 
 /** How many tasks an account has, by status and by type. */

@@ -8,6 +8,7 @@ import type { TestProject } from 'vitest/node'
 import { isCephInstalled } from '../../scripts/stack/ceph-release.ts'
 import { migrate } from '../../src/db/migrate.ts'
 import { packageRoot } from '../../src/package-root.ts'
+import { findChromium } from './browser.ts'
 import { startPgBouncer } from './pgbouncer.ts'
 import { makePlainPath } from './plain-path.ts'
 import { startPostgresServer } from './postgres-server.ts'
@@ -26,6 +27,8 @@ declare module 'vitest' {
     s3StoreUrl: string | undefined
     /** Whether this machine can start S3 stores of a test's own. */
     hasCeph: boolean
+    /** Whether this machine has a Chromium to open pages in. */
+    hasChromium: boolean
     /** A PATH without what takes a worker long to ask about. */
     plainPath: string
     /** The same database through a PgBouncer in transaction mode; undefined when this machine has none. */
@@ -53,6 +56,8 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   project.provide('plainPath', plain.path)
   const hasCeph = await isCephInstalled()
   project.provide('hasCeph', hasCeph)
+  const hasChromium = findChromium() !== undefined
+  project.provide('hasChromium', hasChromium)
   const s3 = await offerS3Store(process.env, hasCeph)
   project.provide('s3StoreUrl', s3.url)
   return async () => {
@@ -64,6 +69,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
     plain.remove()
     if (redisUrl === undefined)
       reportMissing('REDIS', 'there is no Redis. Put redis-server on the PATH or set REDIS_URL.')
+    if (!hasChromium) reportMissing('DASHBOARD', 'there is no Chromium. Put chromium on the PATH.')
     if (!hasCeph) {
       const advice = 'Install radosgw, ceph-mon and ceph-osd.'
       if (s3.url === undefined) reportMissing('S3', `there is no S3 store. ${advice} Or name a store by S3_TEST_*.`)
