@@ -9,6 +9,7 @@ export default defineConfig({
   base: './',
   publicDir: false,
   // Whatever NODE_ENV says where it is built: what is shipped is React without its checks.
+  oxc: { jsx: { runtime: 'automatic', development: false } },
   define: { 'process.env.NODE_ENV': '"production"' },
   cacheDir: join(root, 'node_modules', '.vite-dashboard'),
   build: {

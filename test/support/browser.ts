@@ -16,6 +16,12 @@ atEndOfEachFile(async () => {
   if (seen.length > 0) throw new Error(`the page met with what nobody expected:\n${seen.join('\n')}`)
 })
 
+/** Closes every tab. What lies in the profiles of the browser is gone with them. */
+export async function closeTabs(): Promise<void> {
+  const contexts = (await browser)?.contexts() ?? []
+  await Promise.all(contexts.map((context) => context.close()))
+}
+
 /** Where the system's Chromium is; undefined when there is none. */
 export function findChromium(): string | undefined {
   const names = ['chromium', 'chromium-browser', 'google-chrome']

@@ -39,9 +39,18 @@ export function UploadRows() {
 function UploadRow({ item }: { item: UploadItem }) {
   const { name, sizeBytes, phase, state } = item
   const isRunning = phase === 'running'
+  const isReading = isRunning && (state === undefined || state.phase === 'hashing')
   const percent = phase === 'waiting' ? 0 : hasEnded(item) ? 100 : (state?.percent ?? 0)
   const tone =
-    phase === 'failed' ? 'bad' : phase === 'cancelled' ? 'off' : hasEnded(item) ? 'good' : state?.isPaused ? 'off' : ''
+    phase === 'failed'
+      ? 'bad'
+      : phase === 'cancelled'
+        ? 'off'
+        : hasEnded(item)
+          ? 'good'
+          : isReading || state?.isPaused
+            ? 'off'
+            : ''
   return (
     <li className="upload">
       <div className="upload-name">
@@ -52,7 +61,7 @@ function UploadRow({ item }: { item: UploadItem }) {
       </div>
       <Progress
         percent={isRunning && state?.phase === 'finishing' ? undefined : percent}
-        label={`Upload of ${name}`}
+        label={`${isReading ? 'Reading' : 'Upload'} of ${name}`}
         tone={tone}
       />
       <div className="upload-facts">
@@ -82,7 +91,7 @@ function Facts({ item: { phase, state, error } }: { item: UploadItem }) {
   if (state.phase === 'finishing') return <span className="muted">The server verifies it</span>
   return (
     <span className="muted">
-      {Math.round(state.percent)} % · {rate(state.bytesPerSecond)}
+      {Math.round(state.percent)} %{state.bytesPerSecond > 0 && ` · ${rate(state.bytesPerSecond)}`}
       {state.secondsLeft !== null && ` · ${duration(state.secondsLeft)} left`}
       {state.isResumed && ' · resumed'}
     </span>
