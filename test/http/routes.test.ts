@@ -23,6 +23,7 @@ const openRoutes = [
   'isReady',
   'listSharedFiles',
   'openShare',
+  'signIn',
 ]
 
 /** Who has a thing that they name does not matter: they are everybody's, or tell of the caller alone. */

@@ -135,7 +135,7 @@ function BandFigures({ band, waits }: Pick<CardProps, 'band' | 'waits'>) {
         unit={count}
       />
       <Plot
-        title="Longest wait"
+        title="Longest wait while this page is open"
         series={[
           {
             name: 'longest wait',
