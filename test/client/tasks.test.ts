@@ -191,3 +191,33 @@ test('schedules and webhooks are made, changed and removed', async () => {
   await client.webhooks.delete(webhook.webhookId)
   expect((await client.webhooks.list()).total).toBe(0)
 })
+
+test('an upload of another program is gone on with by its id, with its bytes and no others; a chain tells both its sides', async () => {
+  const owner = (await sdkUser()).open(url())
+  const bytes = new Uint8Array(300_000).fill(7)
+  const breaking = new AbortController()
+  const begun = owner.upload(bytes, {
+    fileName: 'film.mp4',
+    chunkSize: 100_000,
+    parallel: 1,
+    resumeStore: null,
+    signal: breaking.signal,
+    onProgress: ({ phase, loadedBytes }) => void (phase === 'uploading' && loadedBytes > 0 && breaking.abort()),
+  })
+  await expect(begun).rejects.toMatchObject({ name: 'AbortError' })
+  const taskId = String(begun.state().taskId)
+  const other = owner.upload(new Uint8Array(300_000), { taskId, fileName: 'film.mp4' })
+  await expect(other).rejects.toMatchObject({ code: 'SOURCE_CHANGED' })
+  const resumed = owner.upload(bytes, { taskId, fileName: 'film.mp4' })
+  expect(await resumed).toMatchObject({ size: 300_000 })
+  expect(resumed.state()).toMatchObject({ taskId, isResumed: true })
+
+  const [first, second] = await owner.tasks.createBatch([
+    { ref: 'one', type: 'Echo', name: 'First' },
+    { type: 'Echo', name: 'Second', after: ['one'] },
+  ])
+  const [one, two] = [String(first?.taskId), String(second?.taskId)]
+  expect(await owner.tasks.chain(one)).toMatchObject({ before: [], after: [{ taskId: two, name: 'Second' }] })
+  expect(await owner.tasks.chain(two)).toMatchObject({ before: [{ taskId: one, name: 'First' }], after: [] })
+  await expect(client.tasks.chain(one)).rejects.toMatchObject({ code: 'TASK_NOT_FOUND' })
+})
