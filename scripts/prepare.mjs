@@ -27,7 +27,7 @@ const npmOptions = [
   '--no-fund',
 ]
 
-requireNode(20, 15)
+requireNode(20, 19)
 if (!isInstalled() || !isBuilt() || !hasPage()) {
   const release = await holdLock()
   if (!isInstalled()) await install()
