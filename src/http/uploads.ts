@@ -41,6 +41,13 @@ const completionErrors = [
   'UPLOAD_FAILED',
   'UPLOAD_PAUSED',
   'UPLOAD_ENDED',
+  // What the pool has against the bytes, and what became of it while it was finished.
+  'TYPE_NOT_ACCEPTED',
+  'ENCRYPTION_REQUIRED',
+  'POOL_NOT_FOUND',
+  'SECRETS_UNAVAILABLE',
+  'STORAGE_UNAVAILABLE',
+  'STORAGE_FULL',
 ] as const satisfies ErrorCode[]
 
 /** `/files/upload/…` */
