@@ -44,7 +44,29 @@ export function openDatabase(databaseUrl: string, options: DatabaseOptions): Dat
     transform: { undefined: null, column: { from: postgres.toCamel } },
     types: { bigint: { to: 20, from: [20], serialize: String, parse: Number } },
   })
-  return { sql, close: (timeoutSeconds = 5) => sql.end({ timeout: timeoutSeconds }) }
+  const asked = options.preparesStatements === false ? oneAtATime(sql) : sql
+  return { sql: asked, close: (timeoutSeconds = 5) => sql.end({ timeout: timeoutSeconds }) }
+}
+
+/**
+ * Has each connection answer one statement before it is given the next; what belongs to a transaction may still travel together.
+ * The driver sends a statement with parameters that are not prepared in two halves, the first without the end that a pooler
+ * counts. Behind another statement on the same connection, a pooler in transaction mode (PgBouncer before 1.21) takes the server
+ * away at the end of that one, and nobody ever answers the half.
+ */
+function oneAtATime(sql: Sql): Sql {
+  return new Proxy(sql, {
+    apply: (target, self, parts: unknown[]) => {
+      const made: unknown = Reflect.apply(target, self, parts)
+      if (isStatement(made)) made.options['onexecute'] = () => false
+      return made
+    },
+  })
+}
+
+/** What the driver makes of a template: it is asked whether more may follow as soon as it is sent. */
+function isStatement(made: unknown): made is { options: Record<string, unknown> } {
+  return typeof made === 'object' && made !== null && 'options' in made && 'strings' in made
 }
 
 /** Throws when the ledger does not answer. */
