@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, flag, id, instant, storableText } from './fields.ts'
+import { count, flag, id, instant, page, storableText } from './fields.ts'
 import { fileView } from './file.ts'
 
 /** By which a shared bundle is read. */
@@ -45,8 +45,7 @@ export const listBundlesQuery = z.strictObject({
   shared: flag.optional(),
   sortBy: z.enum(['name', 'createdAt', 'updatedAt']).default('createdAt'),
   sortDescending: flag.default(true),
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  ...page,
 })
 
 /** The query of `DELETE /api/bundles/{id}`: what becomes of the files in it. */
@@ -54,8 +53,7 @@ export const deleteBundleQuery = z.strictObject({ files: z.enum(['keep', 'delete
 
 /** The query of `GET /api/shared/{slug}/files`. */
 export const sharedFilesQuery = z.strictObject({
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  ...page,
 })
 
 /** Body of `POST /api/shared/{slug}/access`. */

@@ -16,6 +16,12 @@ export const optional = <Schema extends z.ZodType>(schema: Schema) =>
 /** A yes or no in a query. */
 export const flag = z.stringbool({ truthy: ['true'], falsy: ['false'] }).meta({ enum: ['true', 'false'] })
 
+/** Which part of a list a query asks for. */
+export const page = {
+  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+}
+
 /** An id in an answer. Those of accounts are the token's word, and need not be of any version of UUID. */
 export const id = z.guid()
 /** A moment in an answer, always in UTC. */

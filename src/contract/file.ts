@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, flag, id, instant, storableText } from './fields.ts'
+import { count, flag, id, instant, page, storableText } from './fields.ts'
 
 /** A file as the API shows it. */
 export const fileView = z
@@ -51,8 +51,7 @@ export const listFilesQuery = z.strictObject({
   trashed: flag.default(false),
   sortBy: z.enum(['name', 'size', 'createdAt', 'updatedAt', 'deletedAt']).default('createdAt'),
   sortDescending: flag.default(true),
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  ...page,
 })
 
 /** Body of `PATCH /api/files/{id}`: what is left out stays; null takes bundle or expiry away. */

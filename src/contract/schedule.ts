@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { flag, id, instant, optional, storableText } from './fields.ts'
+import { flag, id, instant, optional, page, storableText } from './fields.ts'
 import { createTaskRequest } from './task.ts'
 
 /** Shorter than this, what repeats is a task of its own and no schedule. */
@@ -60,8 +60,7 @@ export const listSchedulesQuery = z.strictObject({
   enabled: flag.optional(),
   sortBy: z.enum(['createdAt', 'updatedAt', 'name', 'nextRunAt', 'lastRunAt']).default('createdAt'),
   sortDescending: flag.default(true),
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  ...page,
 })
 
 /** A schedule as the API shows it. */

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { count, flag, id, instant, optional, storableText } from './fields.ts'
+import { count, flag, id, instant, optional, page, storableText } from './fields.ts'
 
 export const taskStatuses = ['Pending', 'InProgress', 'Paused', 'Completed', 'Failed', 'Cancelled', 'Expired'] as const
 export type TaskStatus = (typeof taskStatuses)[number]
@@ -73,8 +73,7 @@ export const listTasksQuery = z.strictObject({
     .enum(['lastActivity', 'createdAt', 'updatedAt', 'priority', 'name', 'status', 'progress'])
     .default('lastActivity'),
   sortDescending: flag.default(true),
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  ...page,
 })
 
 /** Body of `POST /api/tasks/{id}/retry`, which may be left out: the secrets that were erased. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { count, id, instant, page } from './fields.ts'
 
 const dayMinutes = 24 * 60
 
@@ -22,17 +23,20 @@ export const createUploadTokenRequest = z
   })
 export type CreateUploadTokenRequest = z.output<typeof createUploadTokenRequest>
 
+/** The query of `GET /api/tokens`. */
+export const listUploadTokensQuery = z.strictObject({ ...page })
+
 /** An upload token as it is listed; what it is made of is told once. */
 export const uploadTokenView = z.strictObject({
-  id: z.string(),
-  taskId: z.string().nullable(),
-  bundleId: z.string().nullable(),
+  id,
+  taskId: id.nullable(),
+  bundleId: id.nullable(),
   /** Of the uploads that it may begin; null for a token of one upload. */
-  maxBytes: z.number().nullable(),
+  maxBytes: count.nullable(),
   /** Of the uploads that were begun with it. */
-  usedBytes: z.number(),
-  expiresAt: z.string(),
-  createdAt: z.string(),
+  usedBytes: count,
+  expiresAt: instant,
+  createdAt: instant,
 })
 export type UploadTokenView = z.output<typeof uploadTokenView>
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { directPage } from './direct.ts'
-import { count, flag, id, instant, optional, storableText } from './fields.ts'
+import { count, flag, id, instant, optional, page, storableText } from './fields.ts'
 import { fileView } from './file.ts'
 import { taskStatuses } from './task.ts'
 
@@ -102,8 +102,7 @@ export const listUploadsQuery = z.strictObject({
   status: z.enum(taskStatuses).optional(),
   sortBy: z.enum(['filename', 'filesize', 'createdAt', 'updatedAt', 'lastActivity']).default('lastActivity'),
   sortDescending: flag.default(true),
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  ...page,
 })
 
 /** The query of `GET …/tasks/recent`. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { EventType } from './event.ts'
-import { count, id, instant, optional, storableText } from './fields.ts'
+import { count, id, instant, optional, page, storableText } from './fields.ts'
 
 /** What a webhook can be told: every event that is kept. Progress is not. */
 export const webhookEventTypes = [
@@ -42,8 +42,7 @@ export const changeWebhookRequest = z.strictObject({
 export type ChangeWebhookRequest = z.output<typeof changeWebhookRequest>
 
 export const listWebhooksQuery = z.strictObject({
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
+  ...page,
 })
 
 /** Body of `POST /api/webhooks/{id}/secret`: how long the former secret counts beside the new one. */

@@ -51,7 +51,7 @@ export function openDatabase(databaseUrl: string, options: DatabaseOptions): Dat
 /**
  * Has each connection answer one statement before it is given the next; what belongs to a transaction may still travel together.
  * The driver sends a statement with parameters that are not prepared in two halves, the first without the end that a pooler
- * counts. Behind another statement on the same connection, a pooler in transaction mode (PgBouncer before 1.21) takes the server
+ * counts. Behind another statement on the same connection, a pooler in transaction mode (seen with PgBouncer 1.18) takes the server
  * away at the end of that one, and nobody ever answers the half.
  */
 function oneAtATime(sql: Sql): Sql {

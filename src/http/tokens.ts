@@ -1,5 +1,9 @@
-import { z } from 'zod'
-import { createdUploadToken, createUploadTokenRequest, uploadTokenView } from '../contract/token.ts'
+import {
+  createdUploadToken,
+  createUploadTokenRequest,
+  listUploadTokensQuery,
+  uploadTokenView,
+} from '../contract/token.ts'
 import type { Sql } from '../db/connect.ts'
 import { listUploadTokens } from '../db/upload-tokens.ts'
 import { createUploadToken, presentUploadToken, revokeUploadToken, tokenNotFound } from '../uploads/tokens.ts'
@@ -9,11 +13,6 @@ import { type Route, route } from './route.ts'
 import { pathUuid } from './validate.ts'
 
 type Deps = { sql: Sql }
-
-const listQuery = z.strictObject({
-  offset: z.coerce.number().int().min(0).max(1_000_000).default(0),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
-})
 
 /** `/tokens`: what a backend makes for browsers that upload. */
 export function tokenRoutes(deps: Deps): Route[] {
@@ -45,7 +44,7 @@ const list = ({ sql }: Deps) =>
       path: '/',
       id: 'listUploadTokens',
       summary: 'List the upload tokens that have not expired',
-      query: listQuery,
+      query: listUploadTokensQuery,
       answers: { 200: page('The newest first.', uploadTokenView) },
     },
     async ({ response, caller, query }) => {
