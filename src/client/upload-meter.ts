@@ -25,6 +25,7 @@ export class UploadMeter {
   #taskId: string | undefined
   #isResumed = false
   #toldAt = Number.NEGATIVE_INFINITY
+  #toBeTold: ReturnType<typeof setTimeout> | undefined
 
   constructor(onProgress: UploadOptions['onProgress'], beside: () => Pick<UploadState, 'isPaused' | 'parallel'>) {
     this.#onProgress = onProgress
@@ -46,7 +47,7 @@ export class UploadMeter {
     }
   }
 
-  begin(source: Source, fileName: string | undefined): void {
+  begin(source: Pick<Source, 'name' | 'sizeBytes'>, fileName: string | undefined): void {
     this.#fileName = fileName ?? source.name ?? 'unnamed'
     this.#totalBytes = source.sizeBytes
     this.tell()
@@ -100,12 +101,22 @@ export class UploadMeter {
   }
 
   tell(): void {
+    this.stop()
     this.#toldAt = performance.now()
     this.#onProgress?.(this.state())
   }
 
+  /** Nothing more is told of by itself. */
+  stop(): void {
+    clearTimeout(this.#toBeTold)
+    this.#toBeTold = undefined
+  }
+
+  /** What comes too soon after the last is told when its time has come: there may be nothing after it for long. */
   #tellSometimes(): void {
-    if (performance.now() - this.#toldAt >= betweenMs) this.tell()
+    const dueInMs = betweenMs - (performance.now() - this.#toldAt)
+    if (dueInMs <= 0) this.tell()
+    else this.#toBeTold ??= setTimeout(() => this.tell(), dueInMs)
   }
 
   #bytesOf(indexes: readonly number[]): number {

@@ -75,6 +75,7 @@ class Upload {
       if (error instanceof LongshoreError && endings.has(error.code)) await this.#forget()
       throw error
     } finally {
+      this.meter.stop()
       signal?.removeEventListener('abort', stop)
       await source?.close()
     }
