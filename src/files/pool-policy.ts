@@ -1,3 +1,4 @@
+import type { Identity } from '../auth/verify.ts'
 import { poolPolicy, type PoolPolicy } from '../contract/pool.ts'
 import { findPool, type PoolRow } from '../db/pools.ts'
 import type { Query } from '../db/connect.ts'
@@ -8,6 +9,15 @@ import { unknownType } from './content-type.ts'
 
 /** Who brings something into a pool. */
 export type PoolUser = { accountId: string; permissions: readonly string[]; isAdmin: boolean }
+
+/** Whoever calls, as pools look at him. */
+export function poolUserOf({
+  account: accountId,
+  permissions,
+  admin: isAdmin,
+}: Pick<Identity, 'account' | 'permissions' | 'admin'>): PoolUser {
+  return { accountId, permissions, isAdmin }
+}
 
 /** Whoever created a task, as pools look at him while it runs. */
 export function taskUser({ accountId, permissions }: { accountId: string; permissions: readonly string[] }): PoolUser {

@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import type { Identity } from '../auth/verify.ts'
 import { poolView } from '../contract/pool.ts'
 import { listUsablePools, type ManageDeps, showUsablePool } from '../files/manage-pools.ts'
-import type { PoolUser } from '../files/pool-policy.ts'
+import { poolUserOf } from '../files/pool-policy.ts'
 import { json } from './outcomes.ts'
 import { poolIdOf } from './pool-admin.ts'
 import { type Route, route } from './route.ts'
@@ -41,8 +40,3 @@ const show = (deps: ManageDeps) =>
       response.json(await showUsablePool(deps, poolIdOf(request), poolUserOf(caller)))
     },
   )
-
-/** Whoever calls, as pools look at him. */
-export function poolUserOf({ account: accountId, permissions, admin: isAdmin }: Identity): PoolUser {
-  return { accountId, permissions, isAdmin }
-}

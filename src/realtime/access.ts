@@ -2,12 +2,14 @@ import type { Query } from '../db/connect.ts'
 import { findPool } from '../db/pools.ts'
 import { findOwnTaskIds } from '../db/task-lists.ts'
 import { AppError } from '../errors.ts'
+import { mayUse, policyOf, poolNotFound, poolUserOf } from '../files/pool-policy.ts'
 import { taskNotFound } from '../tasks/show.ts'
 import { type Caller, parseRoom, type Room } from './rooms.ts'
 
 /**
  * The room that somebody asks for, if he may watch it. Throws VALIDATION_FAILED for what is no room, FORBIDDEN for what
- * is not his, and TASK_NOT_FOUND or POOL_NOT_FOUND for what does not exist or, of tasks, is another account's.
+ * is not his, and TASK_NOT_FOUND or POOL_NOT_FOUND for what does not exist, another account's task, and a pool that is not for
+ * him.
  */
 export async function enterRoom(query: Query, caller: Caller, name: string): Promise<Room> {
   const room = parseRoom(name, caller)
@@ -63,11 +65,16 @@ async function refusalOf(query: Query, caller: Caller, room: Room): Promise<AppE
     case 'pool':
       // Whoever was an administrator and is none any more watches all of it no longer.
       if (room.accountId === undefined && !caller.admin) return forAdmins(room)
-      if (await findPool(query, room.poolId)) return undefined
-      return new AppError('POOL_NOT_FOUND', 'There is no such pool.', { details: { poolId: room.poolId } })
+      return (await isPoolFor(query, caller, room.poolId)) ? undefined : poolNotFound(room.poolId)
     case 'admin':
       return caller.admin ? undefined : forAdmins(room)
   }
+}
+
+/** Who may put nothing there learns nothing of it either, as over HTTP. */
+async function isPoolFor(query: Query, caller: Caller, poolId: string): Promise<boolean> {
+  const pool = await findPool(query, poolId)
+  return pool !== undefined && mayUse(policyOf(pool), poolUserOf(caller))
 }
 
 function forAdmins(room: Room): AppError {

@@ -4,7 +4,7 @@ import { findPool } from '../db/pools.ts'
 import { listOpenTasks, type OpenTask } from '../db/task-lists.ts'
 import { adminFigures } from '../tasks/figures.ts'
 import { getTask, presentTask } from '../tasks/show.ts'
-import { AppError } from '../errors.ts'
+import { poolNotFound } from '../files/pool-policy.ts'
 import type { Caller, Room } from './rooms.ts'
 
 const tasksAtMost = 200
@@ -20,7 +20,7 @@ export async function readRoomSnapshot(query: Query, caller: Caller, room: Room)
       return { kind: 'account', ...(await openTasks(query, { accountId: room.accountId })) }
     case 'pool': {
       const pool = await findPool(query, room.poolId)
-      if (!pool) throw new AppError('POOL_NOT_FOUND', 'There is no such pool.', { details: { poolId: room.poolId } })
+      if (!pool) throw poolNotFound(room.poolId)
       const { id, name, kind } = pool
       return { kind: 'pool', pool: { id, name, kind }, ...(await openTasks(query, room)) }
     }

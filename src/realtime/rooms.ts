@@ -2,7 +2,7 @@ import type { Identity } from '../auth/verify.ts'
 import type { EventFilter } from '../db/event-replay.ts'
 import type { FeedEvent } from '../db/event-feed.ts'
 
-/** What can be watched. Of a pool, administrators see everybody's events and others their own. */
+/** What can be watched. Of a pool, administrators see everybody's events, and who else may use it his own. */
 export type Room = { name: string } & (
   | { kind: 'account'; accountId: string }
   | { kind: 'task'; taskId: string }
@@ -10,7 +10,7 @@ export type Room = { name: string } & (
   | { kind: 'admin' }
 )
 
-export type Caller = Pick<Identity, 'account' | 'admin' | 'expiresAt'>
+export type Caller = Pick<Identity, 'account' | 'admin' | 'permissions' | 'expiresAt'>
 
 const form = /^(?:(account|task|pool):([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})|(admin))$/
 

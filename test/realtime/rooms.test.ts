@@ -79,6 +79,49 @@ test('of a pool everybody sees his own events and progress, and an administrator
   }
 })
 
+test('a pool that is for some is not there for others: neither its name nor whether it exists', async () => {
+  const node = await startNode(scratch.databaseUrl)
+  const [listed, permitted, admin, stranger] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()]
+  const poolId = await insertPool({ allowedAccounts: [listed], permission: 'films' })
+  const room = `pool:${poolId}`
+  for (const token of [listed, `${permitted}+films`, `${admin}+admin`]) {
+    const client = await connect(node.url, token, { rooms: [] })
+    expect(await ask(client, 'subscribe', { room })).toMatchObject({ ok: true, snapshot: { pool: { name: 'a pool' } } })
+  }
+  const missing = randomUUID()
+  const notFound = (id: string) => ({
+    code: 'POOL_NOT_FOUND',
+    status: 404,
+    message: 'There is no such pool.',
+    details: { poolId: id },
+  })
+  for (const token of [stranger, permitted, `${stranger}+music`]) {
+    const client = await connect(node.url, token, { rooms: [] })
+    expect(await ask(client, 'subscribe', { room })).toEqual(notFound(poolId))
+    expect(await ask(client, 'subscribe', { room: `pool:${missing}` })).toEqual(notFound(missing))
+  }
+  const atOnce = await connect(node.url, stranger, { rooms: [{ room, snapshot: true }] })
+  await vi.waitFor(() => expect(atOnce.notices).toHaveLength(1), deadline)
+  expect(atOnce.notices).toEqual([{ type: 'unsubscribed', data: { room, ...notFound(poolId) } }])
+})
+
+test('whoever may use a pool no longer leaves its room, and is told nothing more of it', async () => {
+  const node = await startNode(scratch.databaseUrl, { recheckMs: 50 })
+  const account = randomUUID()
+  const poolId = await insertPool()
+  const room = `pool:${poolId}`
+  const task = await insertTask(database.sql, account, { poolId })
+  const client = await connect(node.url, account, { rooms: [{ room }] })
+  const other = await connect(node.url, account)
+  await vi.waitFor(() => expect(client.notices).toMatchObject([{ type: 'subscribed' }]), deadline)
+  await database.sql`update pools set policy = '{"allowedAccounts":[]}' where id = ${poolId}`
+  await vi.waitFor(() => expect(client.notices).toHaveLength(2), deadline)
+  expect(client.notices[1]).toMatchObject({ type: 'unsubscribed', data: { room, code: 'POOL_NOT_FOUND' } })
+  await commitEvents(writer, [task])
+  await vi.waitFor(() => expect(tasksOf(other)).toEqual([task]), deadline)
+  expect(client.received).toEqual([])
+})
+
 test('administrators watch bands and workers, every second', async () => {
   await ensureBands(database.sql, ['high', 'normal', 'low'])
   await noteWorker(database.sql, { id: 'w', bands: ['high'], concurrency: 3, types: ['Test'], offers: {} })
@@ -178,9 +221,11 @@ test('a room that cannot be entered as a client connects is told, and the others
   }
 })
 
-async function insertPool(): Promise<string> {
+async function insertPool(policy: Record<string, unknown> = {}): Promise<string> {
   const id = randomUUID()
-  await database.sql`insert into pools (id, name, kind, settings) values (${id}, 'a pool', 'local', '{"path":"p"}')`
+  await database.sql`
+    insert into pools (id, name, kind, settings, policy)
+    values (${id}, 'a pool', 'local', '{"path":"p"}', ${JSON.stringify(policy)}::text::jsonb)`
   return id
 }
 

@@ -31,8 +31,8 @@ export function revoke(token: string): void {
 }
 
 /**
- * A token of the test is its account's id, then `+admin` for an administrator, then the moment it expires:
- * `id@milliseconds`.
+ * A token of the test is its account's id, then `+admin` for an administrator or `+` and a permission, then the moment it
+ * expires: `id@milliseconds`.
  */
 const authenticate: Authenticate = async (token) => {
   if (token === undefined) throw new AppError('UNAUTHENTICATED', 'A bearer token is required.')
@@ -41,7 +41,7 @@ const authenticate: Authenticate = async (token) => {
   if (account === 'bad' || revoked.has(token)) throw new AppError('TOKEN_INVALID', 'The token is not valid.')
   if (account === 'broken') throw new Error('the check of the test fails')
   const expiresAt = expiresAtMs === undefined ? undefined : new Date(Number(expiresAtMs))
-  return { account, admin: role === 'admin', expiresAt }
+  return { account, admin: role === 'admin', permissions: role === undefined ? [] : [role], expiresAt }
 }
 
 /** Starts what one API process has of it: an HTTP server with sockets, a pool and signals of its own. */
