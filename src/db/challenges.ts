@@ -8,6 +8,8 @@ export type Challenge = { nonce: Buffer; ranges: ChallengeRange[]; expiresAt: Da
 
 /** How long an upload's client may take to answer. Ledger time alone decides. */
 const openForMs = 10 * 60_000
+/** Whoever has had a proof for longer has died over it. */
+const answeredWithinMs = 30_000
 
 /** Asks the client of an upload for bytes of its file. Answers until when. */
 export async function insertChallenge(
@@ -24,16 +26,31 @@ export async function insertChallenge(
 /** What the client of an upload is asked for, unless it has answered or its time is over. */
 export async function findChallenge(query: Query, taskId: string): Promise<Challenge | undefined> {
   const [row] = await query<Challenge[]>`
-    select nonce, ranges, expires_at from upload_challenges where task_id = ${taskId} and expires_at > now()`
+    select nonce, ranges, expires_at from upload_challenges
+    where task_id = ${taskId} and expires_at > now() and taken_at is null`
   return row
 }
 
 /** The same, and nobody can have it again: each challenge is answered once. */
 export async function takeChallenge(query: Query, taskId: string): Promise<Challenge | undefined> {
-  const [row] = await query<(Challenge & { isOpen: boolean })[]>`
-    delete from upload_challenges where task_id = ${taskId}
-    returning nonce, ranges, expires_at, expires_at > now() as is_open`
-  return row?.isOpen ? row : undefined
+  const [row] = await query<Challenge[]>`
+    update upload_challenges set taken_at = now()
+    where task_id = ${taskId} and expires_at > now() and taken_at is null
+    returning nonce, ranges, expires_at`
+  return row
+}
+
+/** Somebody took an upload's challenge and has not answered yet. */
+export async function isBeingAnswered(query: Query, taskId: string): Promise<boolean> {
+  const rows = await query`
+    select 1 from upload_challenges
+    where task_id = ${taskId} and taken_at > now() - ${answeredWithinMs} * interval '1 millisecond'`
+  return rows.length > 0
+}
+
+/** Notes that a challenge was answered. */
+export async function forgetChallenge(query: Query, taskId: string): Promise<void> {
+  await query`delete from upload_challenges where task_id = ${taskId}`
 }
 
 /** An object with these bytes in the pool that any account holds through a file of its own. */

@@ -115,7 +115,8 @@ const prove = (deps: UploadRoutesDeps) =>
       ],
     },
     async ({ request, response, caller, body }) => {
-      response.json(await proveUpload(deps, await wantedOf(deps, request, caller), creatorOf(caller), body.proof))
+      const wanted = await wantedOf(deps, request, caller)
+      response.json(await proveUpload(deps, wanted, creatorOf(caller), body.proof, untilGone(deps, response)))
     },
   )
 
@@ -201,9 +202,7 @@ async function answerCompletion(
   request: Request,
   response: Response,
 ): Promise<void> {
-  const left = new AbortController()
-  response.once('close', () => left.abort())
-  const signal = AbortSignal.any([deps.shutdown, left.signal])
+  const signal = untilGone(deps, response)
   const waitMs = preferredWaitMs(request.get('Prefer'), longestWaitMs)
   const file = await completeUpload(deps, wanted, { waitMs, signal })
   if (file) {
@@ -212,6 +211,13 @@ async function answerCompletion(
   }
   response.status(202).location(`${request.baseUrl}/resume/${wanted.taskId}`)
   response.json(await showUpload(deps.sql, wanted))
+}
+
+/** Fires when nobody waits for the answer any more, or nobody may. */
+function untilGone({ shutdown }: UploadRoutesDeps, response: Response): AbortSignal {
+  const left = new AbortController()
+  response.once('close', () => left.abort())
+  return AbortSignal.any([shutdown, left.signal])
 }
 
 /**

@@ -74,6 +74,28 @@ describe('bytes that another account has in the pool', { timeout: 60_000 }, () =
     expect((await bob.complete(created.taskId)).body['id']).toBe(file.id)
   })
 
+  it('become one file when the proof comes several times at once, and each of those who sent it is told', async () => {
+    const carol = await stage.client()
+    const created = await begin(carol, bytes)
+    const proof = proofOf(bytes, created)
+    const answers = await Promise.all(Array.from({ length: 6 }, () => prove(carol, created.taskId, proof)))
+    expect(answers[0]?.body).toMatchObject({ fileExists: true, file: { size: bytes.length } })
+    for (const { status, body } of answers) expect({ status, body }).toEqual({ status: 200, body: answers[0]?.body })
+    expect((await carol.call('GET', '/api/files')).headers.get('x-total')).toBe('1')
+    const usage = await carol.call('GET', '/api/usage')
+    expect(usage.body).toMatchObject({ usedBytes: bytes.length, reservedBytes: 0 })
+  })
+
+  it('take one try: of several wrong proofs at once one is looked at', async () => {
+    const carol = await stage.client()
+    const created = await begin(carol, bytes)
+    const tries = Array.from({ length: 6 }, (_, nth) => prove(carol, created.taskId, `0${nth}`.repeat(32)))
+    const codes = (await Promise.all(tries)).map(
+      ({ status, body }) => `${status} ${String(body['code'] ?? body['fileExists'])}`,
+    )
+    expect(codes.sort()).toEqual(['200 false', ...Array<string>(5).fill('410 CHALLENGE_GONE')])
+  })
+
   it('stay for the one when the other deletes his file', async () => {
     const carol = await stage.client()
     const mine = randomBytes(10)

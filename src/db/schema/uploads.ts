@@ -92,6 +92,8 @@ export const uploadChallenges = pgTable('upload_challenges', {
   nonce: bytea('nonce').notNull(),
   ranges: jsonb('ranges').notNull(),
   expiresAt: moment('expires_at').notNull(),
+  /** When a proof came. Nobody else may send one; the row goes once that is answered. */
+  takenAt: moment('taken_at'),
 })
 
 /** What a backend gives a browser to upload with: a secret, of which this is the SHA-256, for one upload or one bundle. */

@@ -1,0 +1,1 @@
+ALTER TABLE "upload_challenges" ADD COLUMN "taken_at" timestamp with time zone;
