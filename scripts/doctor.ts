@@ -11,6 +11,7 @@ import { loadTaskModules } from '../src/tasks/load-modules.ts'
 import { registerJobs } from '../src/tasks/define-job.ts'
 import { examine, type Examination } from '../src/uploads/examine.ts'
 import { linesOf } from '../src/uploads/examination-lines.ts'
+import { noTracing } from '../src/tracing/tracing.ts'
 
 const usage = 'npm run -s doctor [-- [--mend] [--json]]'
 const exitCodes = { sound: 0, findings: 1, unchecked: 2 } satisfies Record<Examination['verdict'], number>
@@ -35,7 +36,7 @@ async function run({ mends }: { mends: boolean }): Promise<Examination> {
     // Of what comes with Longshore only uploads have anything to do when they are ended.
     const upload = fileUpload({ sql, pools, log, crypt: onThisThread(), sealer: undefined })
     const registry = registerJobs([upload], await loadTaskModules(config.tasks.modules))
-    const verbs = { registry, signals, sealer: undefined, dispatcher: { admit: () => {} } }
+    const verbs = { registry, signals, sealer: undefined, dispatcher: { admit: () => {} }, tracing: noTracing }
     return await examine({ sql, pools, log, ...verbs }, { graceMs: config.storage.orphanGraceMs, mends })
   } finally {
     for (const step of undo.reverse()) await step()

@@ -7,6 +7,7 @@ import { type NotifyConfig, notifyConfig, notifySettings, vapidMissing } from '.
 import { type ProcessConfig, processConfig, processSettings } from './config/process.ts'
 import { type StorageConfig, storageConfig, storageSettings } from './config/storage.ts'
 import { type SchedulesConfig, schedulesConfig, type TasksConfig, tasksConfig, taskSettings } from './config/tasks.ts'
+import { type TracingConfig, tracingConfig, tracingSettings } from './config/tracing.ts'
 import { type UploadsConfig, uploadContradictions, uploadsConfig, uploadSettings } from './config/uploads.ts'
 
 export type Config = ProcessConfig &
@@ -19,6 +20,7 @@ export type Config = ProcessConfig &
     archives: ArchivesConfig
     conversion: ConversionConfig
     notify: NotifyConfig
+    tracing: TracingConfig
   }
 
 /** One schema over all groups, so that every wrong setting is named at once. */
@@ -32,6 +34,7 @@ const settings = z.object({
   ...archiveSettings,
   ...conversionSettings,
   ...notifySettings,
+  ...tracingSettings,
 })
 
 /** The settings are wrong; `problems` names every wrong one, a line each. */
@@ -66,6 +69,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
     archives: archivesConfig(set),
     conversion: conversionConfig(set),
     notify: notifyConfig(set),
+    tracing: tracingConfig(set),
   }
 }
 

@@ -34,6 +34,7 @@ import { registerJobs } from './tasks/define-job.ts'
 import { createDispatcher } from './tasks/dispatch.ts'
 import { loadChecksum } from './uploads/checksum.ts'
 import { loadTaskModules } from './tasks/load-modules.ts'
+import { openTracing } from './tracing/open.ts'
 import { createPlanCache, type PlanCache } from './uploads/plan-cache.ts'
 import { sharePlans } from './uploads/shared-plans.ts'
 import { ProgressTracker } from './uploads/progress.ts'
@@ -48,7 +49,7 @@ runMain(async (env) => {
   const config = loadConfig(env)
   const { root: log, scope } = openLog('api', config.log)
   const parts = await openParts(config, scope, (name) => env[name])
-  const { signals, engine, dispatcher, progress, quick, audit, database, presence } = parts
+  const { signals, engine, dispatcher, progress, quick, audit, database, presence, tracing } = parts
   const { meters, metrics } = await openMetrics(config, parts)
   const authenticate = createVerifier(config.tokens)
   const realtime = await openRealtime({
@@ -96,7 +97,7 @@ runMain(async (env) => {
     )
     await atMost(1000, Promise.all([progress.idle().then(() => signals.close()), engine.close()]))
     quick?.disconnect()
-    await atMost(1000, Promise.all([audit.close(), presence.close()]))
+    await atMost(1000, Promise.all([audit.close(), presence.close(), tracing.close()]))
     await database.close(1)
     log.info('stopped')
   }
@@ -115,7 +116,8 @@ async function openParts(
   await ensureBands(sql, bands)
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
   const engine = await openEngine(config, scope('queue'))
-  const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
+  const tracing = await openTracing({ ...config.tracing, serviceName: 'longshore-api' }, scope('tracing'))
+  const dispatcher = createDispatcher({ sql, engine, tracing, log: scope('tasks') })
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const custom = await loadTaskModules(config.tasks.modules)
   const archiveTools = { deflater: deflateOnThisThread(), zstd: await findZstd(), ...config.archives }
@@ -134,7 +136,20 @@ async function openParts(
   const presence = isAsked ? tellPresence({ sql, processId: randomUUID(), log: scope('realtime') }) : untold
   const tellers = { audit, notifiers, presence }
   const asked = { quick, requestLimits, plans }
-  return { database, sql, signals, engine, dispatcher, pools, registry, sealer, progress, ...asked, ...tellers }
+  return {
+    database,
+    sql,
+    signals,
+    engine,
+    tracing,
+    dispatcher,
+    pools,
+    registry,
+    sealer,
+    progress,
+    ...asked,
+    ...tellers,
+  }
 }
 
 /** Redis for what a request asks and can do without: none waits longer than this for an answer. */

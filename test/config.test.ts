@@ -70,6 +70,7 @@ describe('the settings', () => {
         webhooks: { perAccount: 20, timeoutMs: 15_000, concurrency: 32, retentionMs: 30 * 24 * 3_600_000 },
         push: { vapid: undefined, longMs: 60_000, perAccount: 20 },
       },
+      tracing: { exporter: undefined },
       conversion: {
         timeoutMs: 3_600_000,
         memoryBytes: 2048 * 1024 * 1024,
@@ -184,6 +185,23 @@ describe('the settings', () => {
     ])
     expect(problemsOf({ ...needed, AUTH_JWT_SECRET: '', AUTH_JWKS_URL: 'https://issuer.example/keys' })).toEqual([])
     expect(problemsOf({ ...needed, DATABASE_URL: '' })).toEqual(['DATABASE_URL: is required'])
+  })
+
+  it('tell spans where OpenTelemetry’s own say so, and nowhere else', () => {
+    const exporter = (env: Record<string, string>) => loadConfig({ ...needed, ...env }).tracing.exporter
+    const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
+    expect(exporter(endpoint)).toBe('otlp/protobuf')
+    expect(exporter({ OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://collector/v1/traces' })).toBe('otlp/protobuf')
+    expect(exporter({ OTEL_TRACES_EXPORTER: 'otlp' })).toBe('otlp/protobuf')
+    expect(exporter({ OTEL_TRACES_EXPORTER: 'console', ...endpoint })).toBe('console')
+    expect(exporter({ ...endpoint, OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json' })).toBe('otlp/json')
+    expect(exporter({ ...endpoint, OTEL_TRACES_EXPORTER: 'none' })).toBeUndefined()
+    expect(exporter({ ...endpoint, OTEL_SDK_DISABLED: 'true' })).toBeUndefined()
+    expect(exporter({ OTEL_SERVICE_NAME: 'files' })).toBeUndefined()
+    expect(problemsOf({ ...needed, OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc', OTEL_TRACES_EXPORTER: 'jaeger' })).toEqual([
+      'OTEL_TRACES_EXPORTER: must be otlp, console or none',
+      'OTEL_EXPORTER_OTLP_PROTOCOL: must be http/protobuf or http/json; gRPC is not spoken here',
+    ])
   })
 
   it('must not contradict each other', () => {

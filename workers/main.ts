@@ -24,6 +24,7 @@ import { openEngine } from '../src/queue/engine.ts'
 import { offersOf, registerJobs } from '../src/tasks/define-job.ts'
 import { createDispatcher } from '../src/tasks/dispatch.ts'
 import { loadTaskModules } from '../src/tasks/load-modules.ts'
+import { openTracing } from '../src/tracing/open.ts'
 import { ownChores, sweeps } from './chores.ts'
 import { Claims } from './claims.ts'
 import { Election } from './election.ts'
@@ -50,14 +51,15 @@ runMain(async (env, args) => {
   await ensureBands(sql, bands)
   const signals = await openSignals({ sql, listenUrl: config.databaseDirectUrl, log: scope('signals') })
   const engine = await openEngine(config, scope('queue'))
-  const dispatcher = createDispatcher({ sql, engine, log: scope('tasks') })
+  const tracing = await openTracing({ ...config.tracing, serviceName: 'longshore-worker' }, scope('tracing'))
+  const dispatcher = createDispatcher({ sql, engine, tracing, log: scope('tasks') })
   const readVariable = (name: string): string | undefined => env[name]
   const pools = await openPools(sql, { ...config.storage, dataDir: config.dataDir, readVariable }, scope('storage'))
   const tools = await openTools(config, { searchPath: env['PATH'] ?? '', log: scope('convert') })
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), ...tools })
   const registry = registerJobs(jobs, await loadTaskModules(config.tasks.modules))
   const shutdown = new AbortController()
-  const ledger = { sql, signals, registry, dispatcher, taskLimits: config.tasks }
+  const ledger = { sql, signals, registry, dispatcher, tracing, taskLimits: config.tasks }
   const { meters, serve } = await openMetrics(config)
   const verbs = { ...ledger, pools, engine, ...tools, meters, log: scope('tasks') }
   const claims = new Claims({ claimSql, signals, workerId, log: scope('tasks') })
@@ -92,7 +94,7 @@ runMain(async (env, args) => {
     await atMost(500, Promise.all([maintenance.close().then(() => dispatcher.idle()), election.leave()]))
     await forgetWorker(sql, workerId).catch((error: unknown) => log.warn({ err: error }, 'the ledger is away'))
     await atMost(1000, Promise.all([signals.close(), engine.close()]))
-    await atMost(500, tools.close())
+    await atMost(500, Promise.all([tools.close(), tracing.close()]))
     await Promise.all([database.close(1), claimDatabase.close(1)])
     log.info('stopped')
   }

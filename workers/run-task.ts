@@ -16,6 +16,7 @@ import {
 import type { Dispatcher } from '../src/tasks/dispatch.ts'
 import { findReferences, resolveReferences } from '../src/tasks/references.ts'
 import { openSecrets } from '../src/tasks/secrets.ts'
+import { inLedger, type SpanEnd, type SpanStart, type Tracing } from '../src/tracing/tracing.ts'
 import type { Claims } from './claims.ts'
 import { RunProgress } from './progress.ts'
 import type { BandRates } from './rates.ts'
@@ -31,6 +32,7 @@ export type RunDeps = {
   dispatcher: Pick<Dispatcher, 'claimed'>
   rates: BandRates
   meters: Pick<Meters, 'taskStarted' | 'taskRan'>
+  tracing: Pick<Tracing, 'begin' | 'span'>
   log: Log
   /** Fires when this worker shuts down and its runs must end. */
   shutdown: AbortSignal
@@ -44,6 +46,7 @@ type Outcome = JobOutcome<Record<string, unknown>>
 /** Runs one delivery of a task from claim to end. Never throws: whatever happens is in the ledger or left to the sweep. */
 export async function runDelivery(deps: RunDeps, delivery: { taskId: string; dispatch: number }): Promise<void> {
   const { log } = deps
+  const beganAtMs = Date.now()
   try {
     const task = await deps.claims.take(delivery)
     if (!task) {
@@ -51,13 +54,35 @@ export async function runDelivery(deps: RunDeps, delivery: { taskId: string; dis
       return
     }
     deps.dispatcher.claimed(task.band)
-    await runClaimed({ ...deps, log: log.child({ taskId: task.id, epoch: task.epoch }) }, task)
+    const claimed = { ...deps, log: log.child({ taskId: task.id, epoch: task.epoch }) }
+    const span = deps.tracing.begin(spanOf(task, delivery, beganAtMs))
+    await span.within(async () => span.end(await runClaimed(claimed, task)))
   } catch (error) {
     log.warn({ err: error, ...delivery }, 'a delivery was given up; the task is delivered again')
   }
 }
 
-async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<void> {
+function spanOf(task: ClaimedTask, { dispatch }: { dispatch: number }, beganAtMs: number): SpanStart {
+  return {
+    name: `process ${task.type}`,
+    kind: 'consumer',
+    parent: task.traceparent,
+    beganAtMs,
+    attributes: {
+      'messaging.system': 'bullmq',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': task.band,
+      'messaging.message.id': `${task.id}-${dispatch}`,
+      'longshore.task.id': task.id,
+      'longshore.task.type': task.type,
+      'longshore.task.attempt': task.attempts,
+      'longshore.task.waited_seconds': task.waitedSeconds,
+    },
+  }
+}
+
+/** Answers how the run's span ends. */
+async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<SpanEnd> {
   deps.rates.count(task.band, 'started')
   deps.meters.taskStarted(task)
   const claim: Claim = { taskId: task.id, epoch: task.epoch }
@@ -65,12 +90,11 @@ async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<void> {
   if (!job) {
     deps.log.error({ type: task.type }, 'this worker does not know the task type')
     await releaseTask(deps.sql, claim, { kind: 'again', delayMs: 60_000, countsAttempt: false })
-    return
+    return ended('released')
   }
   if (task.attempts > job.maxAttempts) {
     // Attempts that threw are counted where they throw; this many more ended with their workers.
-    await deps.settler.settleError(job, task, workersLost(task))
-    return
+    return ended(await deps.settler.settleError(job, task, workersLost(task)))
   }
   const stop = new AbortController()
   const onShutdown = (): void => stop.abort(new StopReason('shutdown'))
@@ -79,21 +103,31 @@ async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<void> {
   const letGo = deps.claims.keep(claim, stop)
   const progress = new RunProgress(deps, task)
   const beganAtMs = performance.now()
-  const note = (outcome: RunOutcome): void =>
+  const note = (outcome: RunOutcome, error?: unknown): SpanEnd => {
     deps.meters.taskRan({ type: task.type, outcome, seconds: (performance.now() - beganAtMs) / 1000 })
+    return ended(outcome, error)
+  }
   try {
-    const outcome = await withinGrace(runJob(deps, job, task, stop.signal, progress), stop.signal)
+    const outcome = await deps.tracing.span({ name: 'run', kind: 'internal' }, () =>
+      withinGrace(runJob(deps, job, task, stop.signal, progress), stop.signal),
+    )
     await progress.close()
-    await deps.settler.settle(job, task, outcome)
-    note(outcome.kind === 'completed' ? 'completed' : 'released')
+    await deps.tracing.span(inLedger('commit outcome'), () => deps.settler.settle(job, task, outcome))
+    return note(outcome.kind === 'completed' ? 'completed' : 'released')
   } catch (error) {
     await progress.closeShort()
     const cause = stop.signal.reason instanceof StopReason ? stop.signal.reason : error
-    note(await deps.settler.settleError(job, task, cause))
+    return note(await deps.settler.settleError(job, task, cause), error)
   } finally {
     letGo()
     deps.shutdown.removeEventListener('abort', onShutdown)
   }
+}
+
+/** What failed for good or will be tried again is an error of the run; what was put back or taken away is none. */
+function ended(outcome: RunOutcome, error?: unknown): SpanEnd {
+  const isError = outcome === 'failed' || outcome === 'retried'
+  return { attributes: { 'longshore.run.outcome': outcome }, error: isError ? error : undefined }
 }
 
 function workersLost({ attempts }: ClaimedTask): Permanent {

@@ -4,6 +4,9 @@ import type { Query } from './connect.ts'
 /** A delivery of a task to its band's queue. `rank` orders it there: the smallest first. */
 export type Delivery = { taskId: string; dispatch: number; band: Band; rank: number }
 
+/** The same with the trace that the task is part of. */
+export type AdmittedDelivery = Delivery & { traceparent: string | null }
+
 /** How many admitted tasks of a band may wait for a worker. */
 const windowSize = 512
 /** Beyond the window, so that an account which has none in it need not wait until it drains. */
@@ -54,7 +57,7 @@ export async function admitBand(
   band: Band,
   types: readonly string[],
   { whole }: { whole: boolean } = { whole: false },
-): Promise<Delivery[]> {
+): Promise<AdmittedDelivery[]> {
   // Sent together; each sees what was committed when its own turn came, so the window is counted under the lock.
   const [[row], [window]] = await Promise.all([
     query<BandRow[]>`
@@ -78,10 +81,10 @@ export async function admitBand(
     await rebase(query, band, served)
     return []
   }
-  return admitted.map(({ taskId, dispatch, turn }) => ({ taskId, dispatch, band, rank: turn - row.base + 1 }))
+  return admitted.map(({ turn, ...one }) => ({ ...one, band, rank: turn - row.base + 1 }))
 }
 
-type Admitted = { taskId: string; dispatch: number; turn: number }
+type Admitted = { taskId: string; dispatch: number; turn: number; traceparent: string | null }
 type Turns = { band: Band; types: readonly string[]; served: number; limit: number; newcomersOnly: boolean }
 
 async function admitTurns(query: Query, { band, types, served, limit, newcomersOnly }: Turns): Promise<Admitted[]> {
@@ -125,7 +128,7 @@ async function admitTurns(query: Query, { band, types, served, limit, newcomersO
       ) as task
     ) as held
     where tasks.id = held.id
-    returning tasks.id as task_id, tasks.dispatch, tasks.turn`
+    returning tasks.id as task_id, tasks.dispatch, tasks.turn, tasks.traceparent`
 }
 
 /** Has everything that waits in the band's window delivered anew with small ranks. Comes once in a million tasks. */

@@ -25,6 +25,8 @@ export type ClaimedTask = {
   progress: number
   attempts: number
   epoch: number
+  /** The trace it is part of. */
+  traceparent: string | null
   /** For how long it had been ready. */
   waitedSeconds: number
 }
@@ -62,7 +64,7 @@ export async function claimTasks(
       from claimed
     )
     select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, permissions, checkpoint,
-      progress, attempts, epoch, extract(epoch from now() - ready_at)::float8 as waited_seconds
+      progress, attempts, epoch, traceparent, extract(epoch from now() - ready_at)::float8 as waited_seconds
     from claimed`
 }
 

@@ -22,6 +22,8 @@ export type NewTask = {
   /** The schedule that makes it, and the tick it stands for. */
   scheduleId?: string
   scheduledFor?: Date | null
+  /** The trace it is part of. */
+  traceparent?: string | undefined
 }
 
 /** A point of priority is worth a minute of waiting, within an account and band. */
@@ -53,19 +55,20 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
     waits_for: task.waitsFor ?? 0,
     schedule_id: task.scheduleId ?? null,
     scheduled_for: task.scheduledFor?.toISOString() ?? null,
+    traceparent: task.traceparent ?? null,
   }))
   const waiting = tasks.filter((task) => task.runnable)
   const members = waiting.map(({ accountId, priority }) => ({ accountId, band: bandOf(priority) }))
   const writing = query<TaskRow[]>`
     with created as (
       insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, permissions, priority,
-        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, last_seq, queue_key)
+        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, traceparent, last_seq, queue_key)
       select id, account_id, type, name, description, status, status, parameters, has_secrets,
         case when permissions is not null then array(select jsonb_array_elements_text(permissions)) end, priority,
-        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, 1, ${queueKey(query, query`priority`)}
+        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, traceparent, 1, ${queueKey(query, query`priority`)}
       from jsonb_to_recordset((select ${JSON.stringify(rows)}::text)::jsonb) as task (id uuid, account_id uuid, type text, name text,
         description text, status text, parameters jsonb, has_secrets boolean, permissions jsonb, priority smallint, estimated_duration_seconds bigint,
-        expired_at timestamptz, runnable boolean, waits_for int, schedule_id uuid, scheduled_for timestamptz)
+        expired_at timestamptz, runnable boolean, waits_for int, schedule_id uuid, scheduled_for timestamptz, traceparent text)
       returning *
     ), told as (
       insert into task_events (task_id, seq, account_id, type, data)
@@ -79,11 +82,11 @@ export async function insertTasks(query: Query, tasks: readonly NewTask[]): Prom
   return tasks.flatMap(({ id }) => byId.get(id) ?? [])
 }
 
-/** Says that a worker is wanted: raises `dispatch`, so that jobs of earlier dispatches do nothing. Admission follows. */
-export async function makeRunnable(query: Query, taskIds: readonly string[]): Promise<void> {
+/** Says that a worker is wanted: raises `dispatch`, so that jobs of earlier dispatches do nothing. Admission follows. With `traceparent` it is part of that trace. */
+export async function makeRunnable(query: Query, taskIds: readonly string[], traceparent?: string): Promise<void> {
   const rows = await query<RingMember[]>`
     update tasks set runnable = true, dispatch = dispatch + 1, admitted_at = null, ready_at = now(),
-      queue_key = ${queueKey(query, query`priority`)}, last_activity = now(), updated_at = now()
+      queue_key = ${queueKey(query, query`priority`)}, traceparent = coalesce(${traceparent ?? null}, traceparent), last_activity = now(), updated_at = now()
     where id in (select id from tasks where id = any(${taskIds}::uuid[]) order by id for no key update)
     returning account_id, band`
   await joinRings(query, rows)
@@ -153,12 +156,12 @@ export async function pauseTask(query: Query, taskId: string): Promise<Date | un
 export async function resumeTask(
   query: Query,
   taskId: string,
-  options: { runnable: boolean },
+  options: { runnable: boolean; traceparent: string | undefined },
 ): Promise<Date | undefined> {
   const [row] = await query<{ at: Date }[]>`
     update tasks set status = idle_status, last_activity = now(), updated_at = now()
     where id = ${taskId} and status = 'Paused' returning now() as at`
-  if (row && options.runnable) await makeRunnable(query, [taskId])
+  if (row && options.runnable) await makeRunnable(query, [taskId], options.traceparent)
   return row?.at
 }
 

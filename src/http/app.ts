@@ -13,6 +13,7 @@ import type { MetricsDeps } from './metrics.ts'
 import { nameRequest } from './request-id.ts'
 import { routerOf } from './mount.ts'
 import { type ApiDeps, routeGroups } from './routes.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { UnderWay } from './under-way.ts'
 
 export type AppDeps = ApiDeps &
@@ -26,6 +27,7 @@ export type AppDeps = ApiDeps &
     audit: Pick<AuditTrail, 'follow' | 'followVisitor'>
     underWay: Pick<UnderWay, 'track'>
     meters: Meters
+    tracing: Tracing
     log: Log
   }
 

@@ -5,6 +5,8 @@ import type { RequestLimits } from '../limits/requests.ts'
 import { refuseOtherMethods } from './methods.ts'
 import type { Meters } from '../metrics/meters.ts'
 import type { Declaration, RouteGroup } from './route.ts'
+import type { Tracing } from '../tracing/tracing.ts'
+import { traced } from './traced.ts'
 import type { UnderWay } from './under-way.ts'
 
 export type MountDeps = {
@@ -13,6 +15,7 @@ export type MountDeps = {
   requestLimits: Pick<RequestLimits, 'useShare'>
   underWay: Pick<UnderWay, 'track'>
   meters: Pick<Meters, 'request'>
+  tracing: Pick<Tracing, 'isOn' | 'begin'>
 }
 
 const expressNames = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const
@@ -21,7 +24,11 @@ const expressNames = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DEL
 export function routerOf(group: RouteGroup, deps: MountDeps): Router {
   const router = Router()
   for (const [declaration, handler] of handlersOf(group, deps)) {
-    router[expressNames[declaration.method]](declaration.path, measured(declaration, deps.meters), handler)
+    const watched = [
+      measured(declaration, deps.meters),
+      ...(deps.tracing.isOn ? [traced(declaration, deps.tracing)] : []),
+    ]
+    router[expressNames[declaration.method]](declaration.path, ...watched, handler)
   }
   return refuseOtherMethods(router)
 }

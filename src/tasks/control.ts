@@ -16,6 +16,7 @@ import {
 } from '../db/tasks.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import { inLedger, type Tracing } from '../tracing/tracing.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { type Afterwards, cancelDependents, type Stop, stopWithDependents } from './end.ts'
@@ -29,6 +30,7 @@ export type ControlDeps = {
   registry: Registry
   sealer: Sealer | undefined
   dispatcher: Pick<Dispatcher, 'admit'>
+  tracing: Pick<Tracing, 'span' | 'traceparent'>
   log: Log
 }
 
@@ -44,9 +46,11 @@ export async function pause(deps: ControlDeps, wanted: WantedTask): Promise<Task
 
 /** Takes a paused task up again, from its checkpoint. Throws TASK_NOT_FOUND, TASK_STATE. */
 export async function resume(deps: ControlDeps, wanted: WantedTask): Promise<TaskRow> {
+  const traceparent = deps.tracing.traceparent()
   return change(deps, wanted, async (query, task) => {
     const wantsWorker = (await deps.registry.get(task.type)?.wantsWorker(query, factsOf(task))) ?? true
-    const at = await resumeTask(query, task.id, { runnable: wantsWorker && task.waitsFor === 0 })
+    const runnable = wantsWorker && task.waitsFor === 0
+    const at = await resumeTask(query, task.id, { runnable, traceparent })
     if (!at) throw wrongState(task, 'be resumed')
     await tell(query, task, 'task.resumed', { resumedAt: at.toISOString() })
   })
@@ -83,6 +87,7 @@ export async function retry(
   wanted: WantedTask,
   brought: Record<string, unknown> = {},
 ): Promise<TaskRow> {
+  const traceparent = deps.tracing.traceparent()
   const beginAnew = async (query: Query, task: TaskRow): Promise<void> => {
     if (task.status !== 'Failed' && task.status !== 'Cancelled') throw wrongState(task, 'be retried')
     const job = deps.registry.get(task.type)
@@ -95,7 +100,7 @@ export async function retry(
       attempt: 1,
       errorMessage: task.errorMessage,
     })
-    if ((await recountDependencies(query, task.id)) === 0) await makeRunnable(query, [task.id])
+    if ((await recountDependencies(query, task.id)) === 0) await makeRunnable(query, [task.id], traceparent)
     await takeRoom(query, deps.taskLimits, [{ accountId: task.accountId, count: 1 }])
   }
   return withinRoom(deps, () => change(deps, wanted, beginAnew))
@@ -129,14 +134,16 @@ async function conclude({ signals }: ControlDeps, { stoppedIds, run }: Afterward
 
 /** One change of one task: its row is locked, and whoever has to know is told after the commit. */
 async function change(
-  { sql, signals, dispatcher }: ControlDeps,
+  { sql, signals, dispatcher, tracing }: ControlDeps,
   wanted: WantedTask,
   work: (query: Query, task: TaskRow) => Promise<void>,
 ): Promise<TaskRow> {
-  const task = await transact(sql, async (query) => {
-    await work(query, await lock(query, wanted))
-    return lock(query, wanted)
-  })
+  const task = await tracing.span(inLedger('commit change'), () =>
+    transact(sql, async (query) => {
+      await work(query, await lock(query, wanted))
+      return lock(query, wanted)
+    }),
+  )
   signals.send({ kind: 'events' })
   signals.send({ kind: 'task', taskId: task.id })
   dispatcher.admit()

@@ -1,9 +1,10 @@
 import { type Band, bands } from '../contract/task.ts'
-import { admitBand } from '../db/admission.ts'
+import { type AdmittedDelivery, admitBand } from '../db/admission.ts'
 import { type Sql, transactReplanned } from '../db/connect.ts'
 import { listServedTypes } from '../db/workers.ts'
 import type { Log } from '../log.ts'
 import type { Engine } from '../queue/engine.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 
 export type Dispatcher = {
   /** Asks for waiting tasks to be handed to the engine, of these bands or of all, now and without waiting for it. Never throws. */
@@ -16,6 +17,8 @@ export type Dispatcher = {
   idle: () => Promise<void>
 }
 
+type AdmitDeps = { sql: Sql; engine: Engine; tracing: Pick<Tracing, 'isOn' | 'begin'> }
+
 /** A quarter of the window: often enough to keep it filled, seldom enough to cost nothing. */
 const claimsPerRound = 128
 const typesKnownForMs = 2000
@@ -24,7 +27,7 @@ const typesKnownForMs = 2000
  * Hands waiting tasks to the engine, one round at a time per process. The ledger commits the admission first: should the
  * engine not take the jobs, the sweep finds that it lacks them and has them admitted anew.
  */
-export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engine; log: Log }): Dispatcher {
+export function createDispatcher({ sql, engine, tracing, log }: AdmitDeps & { log: Log }): Dispatcher {
   let running: Promise<void> | undefined
   const wanted = new Set<Band>()
   let whole = false
@@ -39,7 +42,7 @@ export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engin
       whole = false
       try {
         const types = await typesOf()
-        await Promise.all(now.map((band) => admitAll({ sql, engine }, band, types, how)))
+        await Promise.all(now.map((band) => admitAll({ sql, engine, tracing }, band, types, how)))
       } catch (error) {
         log.warn({ err: error }, 'tasks could not be handed to the queue; the sweep tries again')
       }
@@ -70,7 +73,7 @@ export function createDispatcher({ sql, engine, log }: { sql: Sql; engine: Engin
 }
 
 async function admitAll(
-  { sql, engine }: { sql: Sql; engine: Engine },
+  { sql, engine, tracing }: AdmitDeps,
   band: Band,
   types: readonly string[],
   how: { whole: boolean },
@@ -79,7 +82,40 @@ async function admitAll(
   const deliveries = await transactReplanned(sql, (query) => admitBand(query, band, types, how), {
     isDurable: false,
   })
-  if (deliveries.length > 0) await engine.add(deliveries)
+  if (deliveries.length === 0) return
+  const told = tellPublished(tracing, deliveries)
+  try {
+    await engine.add(deliveries)
+    told()
+  } catch (error) {
+    told(error)
+    throw error
+  }
+}
+
+/** Each delivery is a span of its task's trace, which ends when the engine has it. */
+function tellPublished(
+  tracing: AdmitDeps['tracing'],
+  deliveries: readonly AdmittedDelivery[],
+): (error?: unknown) => void {
+  const traced = tracing.isOn ? deliveries.filter((one) => one.traceparent !== null) : []
+  const spans = traced.map(({ taskId, dispatch, band, traceparent }) =>
+    tracing.begin({
+      name: `publish ${band}`,
+      kind: 'producer',
+      parent: traceparent,
+      attributes: {
+        'messaging.system': 'bullmq',
+        'messaging.operation.type': 'send',
+        'messaging.destination.name': band,
+        'messaging.message.id': `${taskId}-${dispatch}`,
+        'messaging.batch.message_count': deliveries.length,
+      },
+    }),
+  )
+  return (error) => {
+    for (const span of spans) span.end({ error })
+  }
 }
 
 /** The types that live workers have registered, asked for now and then. */

@@ -16,6 +16,7 @@ import type { Signals } from '../db/signals.ts'
 import { findTask, insertTasks, type TaskRow } from '../db/tasks.ts'
 import { findOpenTasks } from '../db/ticks.ts'
 import { AppError } from '../errors.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
@@ -30,6 +31,7 @@ export type ScheduleDeps = RoomDeps & {
   signals: Pick<Signals, 'send'>
   registry: Registry
   dispatcher: Pick<Dispatcher, 'admit'>
+  tracing: Pick<Tracing, 'traceparent'>
   scheduleLimits: { perAccount: number }
 }
 
@@ -100,6 +102,7 @@ export async function runSchedule(
 ): Promise<TaskRow> {
   const { sql, signals, dispatcher, registry } = deps
   const earlier = keyed && (await earlierRun(sql, keyed))
+  const traceparent = deps.tracing.traceparent()
   if (earlier) return earlier
   const make = async (query: Query): Promise<TaskRow | undefined> => {
     const schedule = await lock(query, wanted)
@@ -110,7 +113,7 @@ export async function runSchedule(
     if (open !== undefined) throw busy(scheduleId, open)
     const made = makeTask(schedule, registry, await ledgerTime(query))
     if (keyed && !(await keepForRepetition(query, keyed, made.id))) return undefined
-    await insertTasks(query, [made])
+    await insertTasks(query, [{ ...made, traceparent }])
     await noteRun(query, { id: scheduleId, taskId: made.id })
     await takeRoom(query, deps.taskLimits, [{ accountId, count: 1 }])
     return findTask(query, { taskId: made.id, accountId })

@@ -6,6 +6,7 @@ import type { Signals } from '../db/signals.ts'
 import { findTasks } from '../db/task-lists.ts'
 import { insertTasks, type TaskRow } from '../db/tasks.ts'
 import { AppError } from '../errors.ts'
+import { inLedger, type Tracing } from '../tracing/tracing.ts'
 import type { Registry } from './define-job.ts'
 import type { Dispatcher } from './dispatch.ts'
 import { createdGone, earlierAnswer, type KeyedRequest, keepForRepetition } from './idempotency.ts'
@@ -22,6 +23,7 @@ export type SubmitDeps = {
   sealer: Sealer | undefined
   dispatcher: Pick<Dispatcher, 'admit'>
   taskLimits: TaskLimits
+  tracing: Pick<Tracing, 'span' | 'traceparent'>
 }
 
 export type Submission = TaskCreator & {
@@ -38,7 +40,7 @@ export type Submission = TaskCreator & {
  * IDEMPOTENCY_KEY_REUSED, CREATED_GONE, TASK_LIMIT.
  */
 export async function submitTasks(deps: SubmitDeps, submission: Submission): Promise<TaskRow[]> {
-  const { sql, signals, dispatcher } = deps
+  const { sql, signals, dispatcher, tracing } = deps
   const { accountId, keyed } = submission
   const earlier = keyed && (await earlierTasks(sql, keyed))
   if (earlier) return earlier
@@ -46,15 +48,17 @@ export async function submitTasks(deps: SubmitDeps, submission: Submission): Pro
   if (!submission.isAdmin) refuseWhatNeedsAdmin(planned)
   refuse(await findUnoffered(sql, planned, submission.path))
   const permissions = await keptPermissions(sql, submission)
-  const writing = { accountId, permissions, planned, keyed, path: submission.path }
-  const written = await withinRoom(deps, () =>
-    transact(sql, async (query) => {
-      const tasks = await write(query, writing)
-      if (!tasks) return undefined
-      for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
-      await takeRoom(query, deps.taskLimits, [{ accountId, count: tasks.length }])
-      return tasks
-    }),
+  const traceparent = tracing.traceparent()
+  const writing = { accountId, permissions, planned, keyed, path: submission.path, traceparent }
+  const commit = async (query: Query): Promise<TaskRow[] | undefined> => {
+    const tasks = await write(query, writing)
+    if (!tasks) return undefined
+    for (const { id, secret } of planned) await keepSecrets(query, deps.sealer, id, secret)
+    await takeRoom(query, deps.taskLimits, [{ accountId, count: tasks.length }])
+    return tasks
+  }
+  const written = await tracing.span(inLedger('commit tasks', { 'longshore.tasks': planned.length }), () =>
+    withinRoom(deps, () => transact(sql, commit)),
   )
   if (!written) return (keyed && (await earlierTasks(sql, keyed))) ?? submitTasks(deps, submission)
   signals.send({ kind: 'events' })
@@ -87,12 +91,13 @@ async function earlierTasks(query: Query, keyed: KeyedRequest): Promise<TaskRow[
 type Writing = Pick<Submission, 'accountId' | 'keyed' | 'path'> & {
   permissions: string[] | null
   planned: readonly PlannedTask[]
+  traceparent: string | undefined
 }
 
 /** Writes tasks with what they wait for. Undefined when another request with the key was first. */
 async function write(
   query: Query,
-  { accountId, permissions, planned, keyed, path }: Writing,
+  { accountId, permissions, planned, keyed, path, traceparent }: Writing,
 ): Promise<TaskRow[] | undefined> {
   const ids = planned.map((task) => task.id)
   if (keyed && !(await keepForRepetition(query, keyed, ids))) return undefined
@@ -103,6 +108,7 @@ async function write(
     planned.map((task) => ({
       ...newTaskOf(task, accountId),
       permissions,
+      traceparent,
       waitsFor: task.after.filter((id) => inside.has(id) || open.has(id)).length,
     })),
   )

@@ -8,11 +8,17 @@ import { AppError, type ErrorCode, errorStatus } from '../errors.ts'
 import { getFile, presentFile } from '../files/get.ts'
 import type { Dispatcher } from '../tasks/dispatch.ts'
 import { waitForTask } from '../tasks/wait.ts'
+import { inLedger, type Tracing } from '../tracing/tracing.ts'
 import { uploadNotFound } from './plan-cache.ts'
 import { uploadPaused } from './receive.ts'
 import type { Wanted } from './show.ts'
 
-export type CompleteDeps = { sql: Sql; signals: Pick<Signals, 'onTask'>; dispatcher: Pick<Dispatcher, 'admit'> }
+export type CompleteDeps = {
+  sql: Sql
+  signals: Pick<Signals, 'onTask'>
+  dispatcher: Pick<Dispatcher, 'admit'>
+  tracing: Pick<Tracing, 'span' | 'traceparent'>
+}
 
 /**
  * Has an upload finished and waits for its file, up to `waitMs`; undefined when a worker is still at it. Repeating it
@@ -20,11 +26,14 @@ export type CompleteDeps = { sql: Sql; signals: Pick<Signals, 'onTask'>; dispatc
  * again), HASH_MISMATCH, UPLOAD_FAILED, UPLOAD_ENDED.
  */
 export async function completeUpload(
-  { sql, signals, dispatcher }: CompleteDeps,
+  { sql, signals, dispatcher, tracing }: CompleteDeps,
   wanted: Wanted,
   { waitMs, signal }: { waitMs: number; signal: AbortSignal },
 ): Promise<FileView | undefined> {
-  const upload = await transact(sql, (query) => requestFinish(query, wanted))
+  const traceparent = tracing.traceparent()
+  const upload = await tracing.span(inLedger('commit finish'), () =>
+    transact(sql, (query) => requestFinish(query, wanted, traceparent)),
+  )
   if (upload.phase === 'finishing') dispatcher.admit()
   const probe = async (): Promise<FileView | undefined> => {
     const current = await findUpload(sql, wanted)
@@ -35,14 +44,14 @@ export async function completeUpload(
   return (await readOutcome(sql, upload)) ?? (await waitForTask(options, probe))
 }
 
-async function requestFinish(query: Query, wanted: Wanted): Promise<UploadRow> {
+async function requestFinish(query: Query, wanted: Wanted, traceparent: string | undefined): Promise<UploadRow> {
   const upload = await findUpload(query, wanted, { lock: true })
   if (!upload) throw uploadNotFound(wanted.taskId)
   if (upload.status !== 'InProgress' || upload.phase !== 'receiving') return upload
   const missingChunks = await listMissing(query, upload.taskId, upload.chunksCount)
   if (missingChunks.length > 0) throw incomplete(upload, missingChunks)
   await startFinishing(query, upload.taskId)
-  await makeRunnable(query, [upload.taskId])
+  await makeRunnable(query, [upload.taskId], traceparent)
   return { ...upload, phase: 'finishing' }
 }
 

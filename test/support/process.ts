@@ -43,7 +43,7 @@ atEndOfEachFile(async () => {
 })
 
 const settings =
-  /^(PORT|HOST|DATA_DIR|DATABASE_|REDIS_URL|AUTH_|QUEUE_|STORAGE_|UPLOAD_|LOG_LEVEL|NODE_OPTIONS|VITEST|NODE_ENV|TEST)/
+  /^(PORT|HOST|DATA_DIR|DATABASE_|REDIS_URL|AUTH_|QUEUE_|OTEL_|STORAGE_|UPLOAD_|LOG_LEVEL|NODE_OPTIONS|VITEST|NODE_ENV|TEST)/
 
 /** Starts a built file as a real process with plain `node`. It is killed at the end of the test file at the latest. */
 export function startProcess({ file, args = [], env = {}, ...options }: ProcessOptions): TestProcess {

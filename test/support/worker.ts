@@ -5,6 +5,7 @@ import type { Pools } from '../../src/files/pools.ts'
 import { defineJob, type Job, type JobContext, type JobOutcome, registerJobs } from '../../src/tasks/define-job.ts'
 import { Claims } from '../../workers/claims.ts'
 import { noMeters } from '../../src/metrics/meters.ts'
+import { noTracing } from '../../src/tracing/tracing.ts'
 import { BandRates } from '../../workers/rates.ts'
 import { runDelivery } from '../../workers/run-task.ts'
 import { Settler } from '../../workers/settle.ts'
@@ -55,6 +56,7 @@ export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {})
         dispatcher: { claimed: () => {} },
         rates,
         meters: noMeters,
+        tracing: noTracing,
         log: silent,
         shutdown,
       }

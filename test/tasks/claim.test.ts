@@ -158,7 +158,7 @@ describe('a claim', () => {
     await pauseTask(ledger.sql, held.taskId)
     expect(await renew(held)).toBe('Paused')
     expect(await endTask(ledger.sql, held, done)).toBeUndefined()
-    await resumeTask(ledger.sql, held.taskId, { runnable: true })
+    await resumeTask(ledger.sql, held.taskId, { runnable: true, traceparent: undefined })
     // Nobody else is given the task before the former claim has let it go.
     expect(await admittedIds()).not.toContain(held.taskId)
     expect(await saveCheckpoint(ledger.sql, held, { at: 7 })).toBe(true)
@@ -184,7 +184,7 @@ describe('a claim', () => {
     })
     expect(await admittedIds()).not.toContain(held.taskId)
     await ledger.sql`update tasks set ready_at = now() where id = ${held.taskId}`
-    const delivery = { taskId: held.taskId, dispatch: 1, band: 'normal', rank: expect.any(Number) }
+    const delivery = { taskId: held.taskId, dispatch: 1, traceparent: null, band: 'normal', rank: expect.any(Number) }
     expect(await ledger.admit()).toContainEqual(delivery)
   })
 

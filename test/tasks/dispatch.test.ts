@@ -3,6 +3,7 @@ import { type Engine, type Job, openEngine } from '../../src/queue/engine.ts'
 import { createDispatcher, type Dispatcher } from '../../src/tasks/dispatch.ts'
 import { LostDeliveries } from '../../src/tasks/lost-deliveries.ts'
 import { sweepLeases } from '../../src/tasks/sweep.ts'
+import { noTracing } from '../../src/tracing/tracing.ts'
 import { type Ledger, openLedger, silent } from '../support/ledger.ts'
 
 describe('delivering tasks', () => {
@@ -23,7 +24,8 @@ describe('delivering tasks', () => {
 
   const job = (taskId: string, dispatch = 0): Job => ({ taskId, dispatch, band: 'normal', rank: 1 })
   const find = async (one: Job) => (await engine.find([one]))[0]
-  const dispatcherOn = (one: Engine): Dispatcher => createDispatcher({ sql: ledger.sql, engine: one, log: silent })
+  const dispatcherOn = (one: Engine): Dispatcher =>
+    createDispatcher({ sql: ledger.sql, engine: one, tracing: noTracing, log: silent })
 
   async function age(taskId: string): Promise<void> {
     await ledger.sql`update tasks set admitted_at = now() - interval '3 seconds' where id = ${taskId}`

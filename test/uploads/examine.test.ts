@@ -10,6 +10,7 @@ import { mendUsage } from '../../src/files/quota.ts'
 import { registerJobs } from '../../src/tasks/define-job.ts'
 import { type Examination, examine } from '../../src/uploads/examine.ts'
 import { uploadStopped } from '../../src/uploads/stop.ts'
+import { noTracing } from '../../src/tracing/tracing.ts'
 import { type Ledger, openLedger, silent } from '../support/ledger.ts'
 import { startProcess } from '../support/process.ts'
 import { storedFile } from '../support/stored-file.ts'
@@ -42,7 +43,8 @@ describe('an examination', () => {
     const stopped: ReturnType<typeof jobOf>['stopped'] = (query, task) =>
       uploadStopped({ sql, pools, log: silent }, query, task)
     const registry = registerJobs([{ ...jobOf(completed), type: 'FileUpload', stopped }])
-    const verbs = { registry, sealer: undefined, signals: { send: () => {} }, dispatcher: { admit: () => {} } }
+    const told = { signals: { send: () => {} }, dispatcher: { admit: () => {} }, tracing: noTracing }
+    const verbs = { registry, sealer: undefined, ...told }
     return examine({ sql, pools, log: silent, ...verbs }, { graceMs, mends })
   }
   const kinds = ({ findings }: Examination) =>

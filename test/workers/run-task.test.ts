@@ -4,6 +4,7 @@ import { createBatchRequest } from '../../src/contract/task.ts'
 import { AppError } from '../../src/errors.ts'
 import { Permanent, registerJobs } from '../../src/tasks/define-job.ts'
 import { submitTasks } from '../../src/tasks/submit.ts'
+import { noTracing } from '../../src/tracing/tracing.ts'
 import type { Ledger } from '../support/ledger.ts'
 import { until } from '../support/system.ts'
 import { completed, jobOf, openWorker, type Run, type TestWorker, testSealer } from '../support/worker.ts'
@@ -184,6 +185,7 @@ describe('running a delivery', () => {
         dispatcher,
         sealer: testSealer,
         taskLimits: { openPerAccount: 100 },
+        tracing: noTracing,
       },
       submission,
     )

@@ -9,6 +9,7 @@ import { insertDependencies } from '../../src/db/dependencies.ts'
 import { openPools, type Pools } from '../../src/files/pools.ts'
 import { type Engine, openEngine } from '../../src/queue/engine.ts'
 import { registerJobs } from '../../src/tasks/define-job.ts'
+import { noTracing } from '../../src/tracing/tracing.ts'
 import { sweeps } from '../../workers/chores.ts'
 import { Election } from '../../workers/election.ts'
 import type { Chore } from '../../workers/maintenance.ts'
@@ -56,6 +57,7 @@ describe('what the elected worker sweeps', () => {
       signals: { send: () => {} },
       dispatcher: { admit: () => {}, admitLost: () => {} },
       meters: noMeters,
+      tracing: noTracing,
       taskLimits: { openPerAccount: 100 },
       log: silent,
     }
