@@ -71,7 +71,8 @@ function isBuilt() {
 function sourceState() {
   const sources = ['src', 'workers', 'scripts'].flatMap((folder) => sourcesIn(folder, /\.ts$/))
   const ours = sources.filter((path) => !path.startsWith(pageFolder))
-  return hashOf([...ours, 'tsconfig.json', 'tsconfig.build.json', 'package-lock.json'])
+  const how = ['tsconfig.json', 'tsconfig.build.json', 'scripts/bundle.mjs', 'package-lock.json']
+  return hashOf([...ours, ...how])
 }
 
 function hashOf(paths) {
@@ -119,7 +120,9 @@ async function build() {
   const fresh = join(root, 'dist.next')
   rmSync(fresh, { recursive: true, force: true })
   const tsc = join(root, 'node_modules', '.bin', 'tsc')
-  const failure = await run([tsc, '-p', 'tsconfig.build.json', '--outDir', fresh])
+  const bundle = join(root, 'scripts', 'bundle.mjs')
+  const failure =
+    (await run([tsc, '-p', 'tsconfig.build.json', '--outDir', fresh])) || (await run([process.execPath, bundle, fresh]))
   if (failure) {
     rmSync(fresh, { recursive: true, force: true })
     stop(`The build failed (${failure}): see the errors above.`)

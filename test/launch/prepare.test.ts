@@ -16,16 +16,17 @@ beforeEach(async () => {
   await put('src/one.ts', 'one')
   await put('src/two.ts', 'two')
   await put('npm.js', fakeNpm)
+  await put('scripts/bundle.mjs', fakeBundle)
 })
 afterEach(() => rm(root, { recursive: true, force: true }))
 
 describe('prepare', () => {
   it('installs and builds once, and says nothing on stdout', async () => {
     expect(await prepare()).toMatchObject({ code: 0, stdout: '' })
-    expect(await ran()).toEqual(['npm ci', 'tsc'])
+    expect(await ran()).toEqual(['npm ci', 'tsc', 'bundle'])
     expect(await readdir(join(root, 'dist'))).toContain('built.js')
     await prepare()
-    expect(await ran()).toEqual(['npm ci', 'tsc'])
+    expect(await ran()).toEqual(['npm ci', 'tsc', 'bundle'])
   })
 
   it('installs the build tools even where NODE_ENV is production', async () => {
@@ -37,7 +38,7 @@ describe('prepare', () => {
     await prepare()
     await put('package-lock.json', '{"changed": true}')
     await prepare()
-    expect(await ran()).toEqual(['npm ci', 'tsc', 'npm ci', 'tsc'])
+    expect(await ran()).toEqual(['npm ci', 'tsc', 'bundle', 'npm ci', 'tsc', 'bundle'])
   })
 
   it.each([
@@ -48,15 +49,15 @@ describe('prepare', () => {
     await prepare()
     await change()
     await prepare()
-    expect(await ran()).toEqual(['npm ci', 'tsc', 'tsc'])
+    expect(await ran()).toEqual(['npm ci', 'tsc', 'bundle', 'tsc', 'bundle'])
     await prepare()
-    expect(await ran()).toHaveLength(3)
+    expect(await ran()).toHaveLength(5)
   })
 
   it('lets two at once take turns', async () => {
     const both = await Promise.all([prepare(), prepare()])
     expect(both.map(({ code }) => code)).toEqual([0, 0])
-    expect(await ran()).toEqual(['npm ci', 'tsc'])
+    expect(await ran()).toEqual(['npm ci', 'tsc', 'bundle'])
   })
 
   it('shows the compiler’s errors, fails, and keeps the last good build', async () => {
@@ -70,12 +71,22 @@ describe('prepare', () => {
     expect(await readdir(root)).not.toContain('dist.next')
   })
 
+  it('fails with what puts the programs together, and keeps the last good build', async () => {
+    await prepare()
+    await put('src/one.ts', 'endless')
+    const { code, stderr } = await prepare()
+    expect(code).toBe(1)
+    expect(stderr).toContain('one.ts goes round in circles')
+    expect(await readdir(join(root, 'dist'))).toContain('bundled.js')
+    expect(await readdir(root)).not.toContain('dist.next')
+  })
+
   it('fails with npm when npm fails, and tries again the next time', async () => {
     const { code, stderr } = await prepare({ NPM_FAILS: 'yes' })
     expect(code).toBe(1)
     expect(stderr).toContain('Installing the dependencies failed')
     await prepare()
-    expect(await ran()).toEqual(['npm ci', 'npm ci', 'tsc'])
+    expect(await ran()).toEqual(['npm ci', 'npm ci', 'tsc', 'bundle'])
   })
 })
 
@@ -83,6 +94,13 @@ const fakeTsc = `#!/bin/sh
 echo tsc >> ran
 grep -q broken src/one.ts && { echo "src/one.ts(1,1): error"; exit 2; }
 mkdir -p "$4" && echo built > "$4/built.js"
+`
+
+const fakeBundle = `
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs'
+appendFileSync('ran', 'bundle\\n')
+if (readFileSync('src/one.ts', 'utf8') === 'endless') { console.error('one.ts goes round in circles'); process.exit(1) }
+writeFileSync(process.argv[2] + '/bundled.js', readFileSync(process.argv[2] + '/built.js'))
 `
 
 const fakeNpm = `

