@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { packageRoot } from '../../src/package-root.ts'
 import { type CollectedSpan, type Collector, openCollector } from '../support/collector.ts'
@@ -9,18 +10,27 @@ import { until } from '../support/system.ts'
 import { createTask, untilStatus } from '../support/tasks.ts'
 
 const watched = {
-  NODE_OPTIONS: `--import ${pathToFileURL(join(packageRoot(), 'test', 'support', 'loaded-packages.mjs')).href}`,
+  NODE_OPTIONS: `--import ${pathToFileURL(join(packageRoot(), 'test', 'support', 'loaded-files.mjs')).href}`,
 }
 const missingFile = { type: 'FileEncrypt', parameters: { fileIds: [randomUUID()], password: 'a long password' } }
 const newTrace = () => ({ traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') })
 const headerOf = ({ traceId, spanId }: ReturnType<typeof newTrace>) => ({ traceparent: `00-${traceId}-${spanId}-01` })
 
 /** The packages that the processes of a system have loaded, by the beginning of their names. */
-function loaded({ system }: Stage, prefix: string): unknown[] {
+function loaded({ system }: Stage, prefix: string): string[] {
   const lines = [...system.apis, ...system.workers].flatMap((one) => one.logs)
-  return lines
-    .filter((one) => one['msg'] === 'package' && String(one['name']).startsWith(prefix))
-    .map((one) => one['name'])
+  const files = lines.filter((one) => one['msg'] === 'loaded').map((one) => fileURLToPath(String(one['url'])))
+  const names = new Set(
+    files.flatMap(sourcesOf).flatMap((source) => /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(source)?.[1] ?? []),
+  )
+  return [...names].filter((name) => name.startsWith(prefix))
+}
+
+/** What a file was made of, which its map says if it has one. */
+function sourcesOf(file: string): string[] {
+  if (!existsSync(`${file}.map`)) return [file]
+  const map: { sources: string[] } = JSON.parse(readFileSync(`${file}.map`, 'utf8'))
+  return [file, ...map.sources]
 }
 
 describe('traces', () => {
