@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import type { BandView, WorkerView } from '../contract/admin.ts'
+import type { BandView, BoardSessionView, WorkerView } from '../contract/admin.ts'
 import type { AdminPoolView, changePoolRequest, createPoolRequest } from '../contract/pool.ts'
 import type { QuotaView, UsageView } from '../contract/quota.ts'
 import type { Band } from '../contract/task.ts'
@@ -32,6 +32,11 @@ export class Admin {
 
   async workers(): Promise<WorkerView[]> {
     return this.#api.json<WorkerView[]>({ path: '/admin/workers' })
+  }
+
+  /** Opens the board of the queues to this browser for a while, by a cookie; the answer says where it is. */
+  async openQueueBoard(): Promise<BoardSessionView> {
+    return this.#api.json<BoardSessionView>({ method: 'POST', path: '/admin/queues/session', isRepeatable: true })
   }
 
   async pools(): Promise<AdminPoolView[]> {

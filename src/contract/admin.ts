@@ -44,4 +44,9 @@ export const workerView = z
   .meta({ id: 'Worker' })
 export type WorkerView = z.output<typeof workerView>
 
+export const boardSessionView = z
+  .strictObject({ path: z.string().describe('Where the board of the queues is.'), expiresAt: instant })
+  .meta({ id: 'BoardSession' })
+export type BoardSessionView = z.output<typeof boardSessionView>
+
 export type AdminFigures = { bands: BandView[]; workers: WorkerView[] }

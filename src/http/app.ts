@@ -4,6 +4,7 @@ import type { Log } from '../log.ts'
 import type { Meters } from '../metrics/meters.ts'
 import type { AuditTrail } from './audit-trail.ts'
 import type { Authenticate } from '../auth/verify.ts'
+import { type BoardDeps, serveBoard } from './board.ts'
 import { signedInBy } from './caller.ts'
 import { servePage } from './dashboard.ts'
 import { answerErrors, answerUnknown } from './errors.ts'
@@ -19,7 +20,8 @@ import type { UnderWay } from './under-way.ts'
 export type AppDeps = ApiDeps &
   HealthDeps &
   MetricsDeps &
-  FrontDoorOptions & {
+  FrontDoorOptions &
+  BoardDeps & {
     authenticate: Authenticate
     requestLimits: RequestLimits
     /** Where the built dashboard lies. */
@@ -45,6 +47,7 @@ export function createApp(deps: AppDeps): Express {
   const api = Router()
   for (const group of groups.api) api.use(group.path, routerOf(group, mountDeps))
   app.use(['/api', '/drive'], api)
+  app.use(serveBoard(deps))
   app.use(servePage(deps.pageFolder))
   app.use(answerUnknown)
   app.use(answerErrors(deps.log))

@@ -3,6 +3,7 @@ import type { ScheduleDeps } from '../tasks/schedules.ts'
 import type { ReceiveDeps } from '../uploads/receive.ts'
 import { type AdminRoutesDeps, adminRoutes } from './admin.ts'
 import { auditRoutes } from './audit.ts'
+import { boardSessionRoutes } from './board-session.ts'
 import { bundleRoutes } from './bundles.ts'
 import { chunkRoutes } from './chunks.ts'
 import { deliveryRoutes } from './deliveries.ts'
@@ -110,6 +111,11 @@ function adminGroups(deps: ApiDeps): RouteGroup[] {
   return [
     { path: '/admin/audit', tag, resource: 'admin', routes: auditRoutes(deps) },
     { path: '/admin/pools', tag, resource: 'admin', routes: poolAdminRoutes(deps) },
-    { path: '/admin', tag, resource: 'admin', routes: [...quotaAdminRoutes(deps), ...adminRoutes(deps)] },
+    {
+      path: '/admin',
+      tag,
+      resource: 'admin',
+      routes: [...quotaAdminRoutes(deps), ...adminRoutes(deps), ...boardSessionRoutes(deps)],
+    },
   ]
 }

@@ -1,5 +1,6 @@
 import { type Band, bands } from '../contract/task.ts'
 import type { Log } from '../log.ts'
+import { type Board, openBoard } from './board.ts'
 import { connectEngine, type EngineSettings, type JobQueue } from './connection.ts'
 import { type Consumer, consumeQueue, openQueue, type Whereabouts, whereabouts } from './jobs.ts'
 import { type DeliveryQueue, openDeliveryQueue } from './webhook-deliveries.ts'
@@ -20,6 +21,8 @@ export type Engine = {
   consume: (band: Band, concurrency: number, handle: JobHandler) => Promise<Consumer>
   /** The queue of what webhooks are told. */
   webhookDeliveries: DeliveryQueue
+  /** A board that shows all queues, for administrators. It is loaded when it is first asked for. */
+  openBoard: () => Promise<Board>
   close: () => Promise<void>
 }
 
@@ -56,6 +59,7 @@ export async function openEngine(settings: EngineSettings, log: Log): Promise<En
         log,
       }),
     webhookDeliveries,
+    openBoard: () => openBoard([...queues.values(), webhookDeliveries.queue]),
     close: async () => {
       await Promise.allSettled([...queues.values(), webhookDeliveries].map((queue) => queue.close()))
       await connection.close()

@@ -1,5 +1,5 @@
 import type { Log } from '../log.ts'
-import type { EngineConnection } from './connection.ts'
+import type { EngineConnection, JobQueue } from './connection.ts'
 import { type Consumer, consumeQueue, openQueue, type Whereabouts, whereabouts } from './jobs.ts'
 
 /** One handing-over of a delivery; the ledger has the rest. */
@@ -11,6 +11,8 @@ export type DeliveryQueue = {
   find: (jobs: readonly Job[]) => Promise<Whereabouts[]>
   /** Starts to take jobs, up to `concurrency` at once. The handler must not throw. */
   consume: (concurrency: number, handle: (job: Job) => Promise<void>) => Promise<Consumer>
+  /** The queue as BullMQ has it, to be looked at. */
+  queue: JobQueue
   close: () => Promise<void>
 }
 
@@ -35,6 +37,7 @@ export function openDeliveryQueue(
         handle: ({ deliveryId, dispatch }) => handle({ deliveryId: String(deliveryId), dispatch: Number(dispatch) }),
         log,
       }),
+    queue,
     close: () => queue.close(),
   }
 }

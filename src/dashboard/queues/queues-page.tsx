@@ -6,6 +6,7 @@ import { useLive } from '../use-live.ts'
 import { useAction } from '../parts/notices.tsx'
 import { Failure, Loading } from '../parts/states.tsx'
 import { useSession } from '../session.ts'
+import { BoardLink } from './board-link.tsx'
 import { Plot } from './plot.tsx'
 import { Fairness, Workers } from './workers.tsx'
 import { useWaits } from './use-waits.ts'
@@ -26,7 +27,11 @@ export function QueuesPage() {
   const waits = useWaits(figures?.bands)
   return (
     <>
-      <h1>Queues</h1>
+      <div className="title-row">
+        <h1>Queues</h1>
+        <span className="spring" />
+        <BoardLink />
+      </div>
       {figures === undefined &&
         (error === undefined ? (
           <Loading rows={4} label="Loading queues" />

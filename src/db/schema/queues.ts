@@ -1,5 +1,5 @@
 import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
-import { moment } from './columns.ts'
+import { bytea, moment } from './columns.ts'
 
 /** The three queues. Its row lock makes admission to a band single-file; `turn` is the last turn that was given out. */
 export const bands = pgTable('bands', {
@@ -36,6 +36,13 @@ export const bandMinutes = pgTable(
   },
   (table) => [primaryKey({ columns: [table.band, table.minute] })],
 )
+
+/** Browsers that the board of the queues was opened to, by the hash of their cookie. */
+export const boardSessions = pgTable('board_sessions', {
+  tokenSha256: bytea('token_sha256').primaryKey(),
+  accountId: uuid('account_id').notNull(),
+  expiresAt: moment('expires_at').notNull(),
+})
 
 /** Worker processes, seen alive by their heartbeat. */
 export const workers = pgTable('workers', {
