@@ -1,8 +1,8 @@
 import { defineConfig } from 'vitest/config'
 import { noSkips } from './test/support/no-skips.ts'
 
-// What is long or heavy: gigabytes, tens of thousands of entries, office documents, kills at random. One file at a time, since
-// they measure.
+// What is long or heavy: gigabytes, tens of thousands of entries, office documents, processes that are killed. One file at a time,
+// since they measure.
 export default defineConfig({
   test: {
     include: ['test/full/**/*.test.ts'],

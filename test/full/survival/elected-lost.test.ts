@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { TestClient } from '../support/client.ts'
-import type { TestProcess } from '../support/process.ts'
-import { openStage, type Stage } from '../support/stage.ts'
-import { until } from '../support/system.ts'
-import { untilStatus, verb, withTestTypes } from '../support/tasks.ts'
+import type { TestClient } from '../../support/client.ts'
+import type { TestProcess } from '../../support/process.ts'
+import { openStage, type Stage } from '../../support/stage.ts'
+import { until } from '../../support/system.ts'
+import { untilStatus, verb, withTestTypes } from '../../support/tasks.ts'
 
 describe('the worker that was elected to sweep', () => {
   let stage: Stage

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { io } from 'socket.io-client'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { openDatabase, type Sql } from '../../src/db/connect.ts'
-import { migrate } from '../../src/db/migrate.ts'
-import { type Answer, chunksOf, clientOf, type TestClient } from '../support/client.ts'
-import { expectOneFile, patternOf, untilClaimed, untilCompleted } from '../support/outcome.ts'
-import { startPostgresServer, type TestPostgresServer } from '../support/postgres-server.ts'
-import { describeWithRedis, sharedRedis } from '../support/redis.ts'
-import { startSystem, type TestSystem, until } from '../support/system.ts'
+import { openDatabase, type Sql } from '../../../src/db/connect.ts'
+import { migrate } from '../../../src/db/migrate.ts'
+import { type Answer, chunksOf, clientOf, type TestClient } from '../../support/client.ts'
+import { expectOneFile, patternOf, untilClaimed, untilCompleted } from '../../support/outcome.ts'
+import { startPostgresServer, type TestPostgresServer } from '../../support/postgres-server.ts'
+import { describeWithRedis, sharedRedis } from '../../support/redis.ts'
+import { startSystem, type TestSystem, until } from '../../support/system.ts'
 
 /** A request waits so long for the database at most. */
 const answeredWithinMs = 5000

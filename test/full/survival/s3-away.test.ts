@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { chunksOf } from '../support/client.ts'
-import { openFaultyS3Stage } from '../support/faulty-s3-stage.ts'
-import { type FaultyStore, failure } from '../support/faulty-store.ts'
-import { expectFile, patternOf, untilCompleted } from '../support/outcome.ts'
-import { describeWithS3 } from '../support/s3-store.ts'
-import type { Stage } from '../support/stage.ts'
-import { until } from '../support/system.ts'
+import { chunksOf } from '../../support/client.ts'
+import { openFaultyS3Stage } from '../../support/faulty-s3-stage.ts'
+import { type FaultyStore, failure } from '../../support/faulty-store.ts'
+import { expectFile, patternOf, untilCompleted } from '../../support/outcome.ts'
+import { describeWithS3 } from '../../support/s3-store.ts'
+import type { Stage } from '../../support/stage.ts'
+import { until } from '../../support/system.ts'
 
 const chunkBytes = 5 * 1024 * 1024
 const bytes = patternOf(chunkBytes + 17)

@@ -1,11 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { chunksOf, type TestClient } from '../support/client.ts'
-import { holdCommits } from '../support/held-commits.ts'
-import { expectOneFile, patternOf, poolFiles, untilClaimed, untilCompleted } from '../support/outcome.ts'
-import { openSlowStage, type SlowStage } from '../support/slow-stage.ts'
-import type { Stage } from '../support/stage.ts'
-import { until } from '../support/system.ts'
+import { chunksOf, type TestClient } from '../../support/client.ts'
+import { holdCommits } from '../../support/held-commits.ts'
+import { expectOneFile, patternOf, poolFiles, untilClaimed, untilCompleted } from '../../support/outcome.ts'
+import { openSlowStage, type SlowStage } from '../../support/slow-stage.ts'
+import type { Stage } from '../../support/stage.ts'
+import { until } from '../../support/system.ts'
 
 // Read in nine pieces, which take 300 ms each while the disk is slow.
 const bytes = patternOf(8 * 1024 * 1024 + 17)

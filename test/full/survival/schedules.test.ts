@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { openDatabase } from '../../src/db/connect.ts'
-import type { TestClient } from '../support/client.ts'
-import { neglect } from '../support/schedules.ts'
-import { openStage, type Stage } from '../support/stage.ts'
-import { until } from '../support/system.ts'
-import { createTask, listIn, untilStatus, withTestTypes } from '../support/tasks.ts'
+import { openDatabase } from '../../../src/db/connect.ts'
+import type { TestClient } from '../../support/client.ts'
+import { neglect } from '../../support/schedules.ts'
+import { openStage, type Stage } from '../../support/stage.ts'
+import { until } from '../../support/system.ts'
+import { createTask, listIn, untilStatus, withTestTypes } from '../../support/tasks.ts'
 
 const hourMs = 3_600_000
 

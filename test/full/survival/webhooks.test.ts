@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import type { TestClient } from '../support/client.ts'
-import { describeOnMainEngines, type EnginePlace } from '../support/engine-places.ts'
-import { type Receiver, startReceiver } from '../support/receiver.ts'
-import { openStage, type Stage } from '../support/stage.ts'
-import { until } from '../support/system.ts'
-import { createTask, untilStatus, withTestTypes } from '../support/tasks.ts'
-import { aboutTask, told, webhooksOf } from '../support/webhooks.ts'
+import type { TestClient } from '../../support/client.ts'
+import { describeOnMainEngines, type EnginePlace } from '../../support/engine-places.ts'
+import { type Receiver, startReceiver } from '../../support/receiver.ts'
+import { openStage, type Stage } from '../../support/stage.ts'
+import { until } from '../../support/system.ts'
+import { createTask, untilStatus, withTestTypes } from '../../support/tasks.ts'
+import { aboutTask, told, webhooksOf } from '../../support/webhooks.ts'
 
 describeOnMainEngines('webhooks whose workers are killed', (openPlace) => {
   let place: EnginePlace
