@@ -1,5 +1,7 @@
 // Puts each program into few files with all that it loads, in place of the first of those that the compiler made of it:
 // reading hundreds of files was half of what a process did until it served. Usage: node scripts/bundle.mjs [folder that tsc built]
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import { rolldown } from 'rolldown'
 
 const folder = process.argv[2] ?? 'dist'
@@ -15,6 +17,8 @@ const bundle = await rolldown({
   platform: 'node',
   external,
 })
+// Their names change with what is in them.
+rmSync(join(folder, 'chunks'), { recursive: true, force: true })
 await bundle.write({
   dir: folder,
   format: 'esm',

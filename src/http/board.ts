@@ -35,7 +35,11 @@ export function serveBoard({ sql, engine }: BoardDeps): RequestHandler {
     response.set('Cache-Control', 'private, no-store')
     if (!(await isBoardOpenTo(sql, request))) return refuse(request, response)
     router ??= engine.openBoard().then(routerOf)
-    const handle = await router
+    const handle = await router.catch((error: unknown) => {
+      // Whoever comes next tries anew.
+      router = undefined
+      throw error
+    })
     handle(request, response, next)
   })
   return whole

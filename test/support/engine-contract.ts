@@ -142,7 +142,7 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
     expect(await lost.sweep()).toBe(1)
     expect(await ledger.task(taskId)).toMatchObject({ dispatch: 1, admittedAt: null, runnable: true })
     const again = await ledger.admit()
-    expect(again).toEqual([{ taskId, dispatch: 1, band: 'normal', rank: expect.any(Number) }])
+    expect(again).toEqual([{ taskId, dispatch: 1, band: 'normal', rank: expect.any(Number), traceparent: null }])
     await engine.add(again)
     await backdate()
     expect(await lost.sweep()).toBe(0)
