@@ -41,8 +41,9 @@ type TailOptions = {
 }
 
 const pollMs = 1_000
-/** Reads follow each other no faster, so that a busy ledger is read in batches. */
-const minGapMs = 5
+/** Between two reads, twice what the last one took within these bounds: a busy ledger is read in batches. */
+const minGapMs = 2
+const maxGapMs = 5
 const firstRetryMs = 50
 const maxRetryMs = 1_000
 
@@ -80,7 +81,9 @@ async function follow(
   while (!closing.aborted) {
     // Cleared before the read: a signal during it may be about a row that it did not see.
     bell.clear()
+    const startedMs = performance.now()
     const read = await tryRead(options, last, retryMs)
+    const tookMs = performance.now() - startedMs
     if (closing.aborted) return
     if (read === undefined) {
       retryMs = Math.min(maxRetryMs, retryMs * 2 || firstRetryMs)
@@ -97,7 +100,7 @@ async function follow(
       if (read.lagSeconds !== undefined) options.onLag?.(read.lagSeconds)
       hand(options, read.kind === 'reset' ? options.onReset : options.onBatch, read.batch)
     }
-    await pause(minGapMs, closing)
+    await pause(Math.min(maxGapMs, Math.max(minGapMs, 2 * tookMs)), closing)
     await bell.rung(pollMs)
   }
 }
