@@ -13,6 +13,7 @@ export type Tally = { acknowledged: Set<string>; requests: number; repeated: num
 
 /** A good client of one account. */
 export type Client = {
+  account: string
   /**
    * Creates tasks in one request, as a batch when there are several. What breaks off or is unavailable is asked for again
    * with the same Idempotency-Key. Throws ChaosError on an answer that no good client should get, or after a minute.
@@ -20,6 +21,8 @@ export type Client = {
   create: (wishes: readonly Wish[]) => Promise<string[]>
   /** The same without a second try, and how long the answer took. */
   createAtOnce: (wish: Wish) => Promise<{ taskId: string; tookMs: number }>
+  /** Pauses, resumes or cancels a task, unless that can be done no longer. Asked again as `create` is. */
+  tell: (taskId: string, verb: 'pause' | 'resume' | 'cancel') => Promise<void>
   /** Pauses or resumes a band, as an admin. */
   changeBand: (band: string, verb: 'pause' | 'resume') => Promise<void>
 }
@@ -42,19 +45,29 @@ export async function openClient({ stack, tally, random, signal }: ClientOptions
     for (const taskId of taskIds) tally.acknowledged.add(taskId)
     return taskIds
   }
+  /** Asks until the answer is neither missing nor "unavailable". */
+  const insist = async (path: string, body: unknown): Promise<Answer> => {
+    const key = randomUUID()
+    const end = performance.now() + insistForMs
+    for (;;) {
+      const answer = await post(path, body, key)
+      if (answer !== undefined && answer.status !== 503) return answer
+      if (performance.now() > end) throw new ChaosError(`nothing came of ${path} for a minute: ${shown(answer)}`)
+      tally.repeated++
+      await pause(50, signal)
+    }
+  }
   return {
+    account: admin.account,
     create: async (wishes) => {
       const { path, body } = requestFor(wishes)
-      const key = randomUUID()
-      const end = performance.now() + insistForMs
-      for (;;) {
-        const answer = await post(path, body, key)
-        if (answer?.status === 201) return acknowledge(taskIdsIn(answer))
-        if (answer !== undefined && answer.status !== 503) throw unexpected(answer)
-        if (performance.now() > end) throw new ChaosError(`no task could be created for a minute: ${shown(answer)}`)
-        tally.repeated++
-        await pause(50, signal)
-      }
+      const answer = await insist(path, body)
+      if (answer.status !== 201) throw unexpected(answer)
+      return acknowledge(taskIdsIn(answer))
+    },
+    tell: async (taskId, verb) => {
+      const answer = await insist(`/api/tasks/${taskId}/${verb}`, undefined)
+      if (answer.status >= 300 && answer.status !== 409) throw unexpected(answer)
     },
     createAtOnce: async (wish) => {
       const { path, body } = requestFor([wish])

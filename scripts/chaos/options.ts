@@ -15,6 +15,7 @@ export type ChaosOptions = {
 }
 
 export const usage = `npm run chaos -- [options]
+npm run chaos -- realtime [options]   what clients are told live; it has a --help of its own
 
 Starts the whole product on loopback in a temporary folder, breaks it by a random schedule, and says which promises held.
 
@@ -34,13 +35,12 @@ export function readOptions(args: readonly string[], newSeed: () => number): Cha
   const values = parse(args)
   if (values.help) return undefined
   const { engine, brief, keep } = values
-  if (engine !== 'redis' && engine !== 'postgres') throw refusal('engine', 'redis or postgres', engine)
   return {
     seed: whole('seed', values.seed, { low: 0, high: 2 ** 32 - 1, otherwise: newSeed() }),
     rounds: whole('rounds', values.rounds, { low: 1, high: 1000, otherwise: brief ? 3 : 20 }),
     tasks: whole('tasks', values.tasks, { low: 100, high: 1_000_000, otherwise: brief ? 300 : 5000 }),
     kills: whole('kills', values.kills, { low: 1, high: 1000, otherwise: brief ? 2 : 50 }),
-    engine,
+    engine: engineNamed(engine),
     brief,
     keep,
   }
@@ -62,14 +62,26 @@ function parse(args: readonly string[]) {
       },
     }).values
   } catch (error) {
-    if (!(error instanceof Error) || systemCode(error)?.startsWith('ERR_PARSE_ARGS') !== true) throw error
-    throw new LaunchError(`${error.message.split('. ')[0]}. --help shows the options.`, { cause: error })
+    throw rejected(error)
   }
+}
+
+/** What to throw for an error of the parser: what it did not understand, in one line. */
+export function rejected(error: unknown): unknown {
+  if (!(error instanceof Error) || systemCode(error)?.startsWith('ERR_PARSE_ARGS') !== true) return error
+  return new LaunchError(`${error.message.split('. ')[0]}. --help shows the options.`, { cause: error })
+}
+
+/** Throws LaunchError for what is none. */
+export function engineNamed(given: string): EngineKind {
+  if (given === 'redis' || given === 'postgres') return given
+  throw refusal('engine', 'redis or postgres', given)
 }
 
 type Range = { low: number; high: number; otherwise: number }
 
-function whole(name: string, given: string | undefined, { low, high, otherwise }: Range): number {
+/** The number that was given, or `otherwise`. Throws LaunchError for one that is out of range. */
+export function whole(name: string, given: string | undefined, { low, high, otherwise }: Range): number {
   if (given === undefined) return otherwise
   const value = Number(given)
   if (/^\d{1,10}$/.test(given) && value >= low && value <= high) return value
