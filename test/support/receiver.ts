@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import { until } from './system.ts'
 
 export type Received = { at: number; path: string; headers: IncomingHttpHeaders; body: string }
@@ -21,21 +22,22 @@ export type Receiver = {
   close: () => Promise<void>
 }
 
-export async function startReceiver(host = '127.0.0.1'): Promise<Receiver> {
+export async function startReceiver(host = '127.0.0.1', tls?: { cert: Buffer; key: Buffer }): Promise<Receiver> {
   const received: Received[] = []
   let answer: Reply = 204
-  const server = createServer((request, response) => {
+  const take = (request: IncomingMessage, response: ServerResponse): void => {
     void read(request).then((body) => {
       const one = { at: Date.now(), path: request.url ?? '', headers: request.headers, body }
       received.push(one)
       if (typeof answer === 'number') response.writeHead(answer).end()
       else answer(response, one)
     })
-  }).listen(0, host)
+  }
+  const server = (tls ? createTlsServer(tls, take) : createServer(take)).listen(0, host)
   await once(server, 'listening')
   const { port } = Object(server.address())
   return {
-    url: `http://${host}:${port}`,
+    url: `${tls ? 'https' : 'http'}://${host}:${port}`,
     host,
     port: Number(port),
     received,
