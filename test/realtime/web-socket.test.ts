@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { type Database, openDatabase } from '../../src/db/connect.ts'
 import { openSignals, type Signals } from '../../src/db/signals.ts'
+import { decodeCursor } from '../../src/realtime/cursor.ts'
 import { commitEvents, insertTask, type Writer } from '../support/event-writer.ts'
 import { silent } from '../support/ledger.ts'
 import { openPlain, type PlainClient, refusedUpgrade, signInPlain } from '../support/plain-socket.ts'
@@ -26,6 +27,7 @@ afterAll(async () => {
   await scratch.drop()
 })
 
+const positionIn = (cursor: unknown) => decodeCursor(String(cursor))?.position
 const events = ({ packets }: PlainClient) => packets.filter(({ type }) => type === 'task.started')
 
 test('the client of the seed: a token first, then every event of the account as { type, data }', async () => {
@@ -41,7 +43,11 @@ test('the client of the seed: a token first, then every event of the account as 
   await commitEvents(writer, [task])
   const again = await signInPlain(node.url, account, [{ room: `account:${account}`, after }])
   await vi.waitFor(() => expect(events(again)).toMatchObject([{ data: { seq: 2 } }]), deadline)
-  expect(await again.until('subscribed')).toMatchObject({ data: { replay: 'complete', after } })
+  const { data: answer } = await again.until('subscribed')
+  expect(answer).toMatchObject({ replay: 'complete' })
+  expect(positionIn(after)).toBeDefined()
+  // The same place; a cursor says as well when it was told.
+  expect(positionIn(answer['after'])).toEqual(positionIn(after))
 })
 
 test('rooms are entered and left, and each request is answered under its id', async () => {
