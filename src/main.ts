@@ -30,6 +30,7 @@ import { openEngine } from './queue/engine.ts'
 import { openRedis, type RedisClient } from './queue/redis.ts'
 import { openRealtime } from './realtime/open.ts'
 import { tellPresence, untold } from './realtime/presence.ts'
+import { type Backlog, followBacklog } from './tasks/backlog.ts'
 import { registerJobs } from './tasks/define-job.ts'
 import { createDispatcher } from './tasks/dispatch.ts'
 import { loadChecksum } from './uploads/checksum.ts'
@@ -133,8 +134,9 @@ async function openParts(
   const notifiers = await openNotifiers(config.notify)
   // Nobody asks who is there but to notify those who are not.
   const isAsked = notifiers.size > 0
+  const backlog = followBacklog(sql)
   const presence = isAsked ? tellPresence({ sql, processId: randomUUID(), log: scope('realtime') }) : untold
-  const tellers = { audit, notifiers, presence }
+  const tellers = { audit, notifiers, presence, backlog }
   const asked = { quick, requestLimits, plans }
   return {
     database,
@@ -168,10 +170,13 @@ function openPlans(
 }
 
 /** What is counted for monitoring; nothing when nobody may read it. */
-async function openMetrics({ metrics: { token } }: Config, { sql, pools }: { sql: Sql; pools: Pools }) {
+async function openMetrics(
+  { metrics: { token } }: Config,
+  { sql, backlog, pools }: { sql: Sql; backlog: Backlog; pools: Pools },
+) {
   if (token === undefined) return { meters: noMeters, metrics: undefined }
   const { openMeters } = await import('./metrics/prometheus.ts')
   const { meters, add, read } = openMeters()
-  add(ledgerCollect({ sql, checkPools: pools.check }))
+  add(ledgerCollect({ sql, backlog, checkPools: pools.check }))
   return { meters, metrics: { token, read } }
 }

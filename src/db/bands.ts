@@ -5,26 +5,47 @@ import type { Query } from './connect.ts'
 export type BandRow = {
   band: Band
   pausedAt: Date | null
-  /** Tasks that wait in the ledger. */
-  waiting: number
   /** Tasks that were handed to the engine and wait for a worker. */
   admitted: number
   running: number
-  /** Since when the longest waiting one has been ready. */
-  oldestReadyAt: Date | null
+  /** Since when the longest waiting of the admitted ones has been ready. */
+  oldestAdmittedAt: Date | null
 }
 
-/** How every band stands. */
+/** How every band stands, but for what waits in the ledger. However much that is, this reads what is under way alone. */
 export async function listBands(query: Query): Promise<BandRow[]> {
   return query<BandRow[]>`
-    select bands.band, paused_at,
-      (select count(*)::int from tasks where band = bands.band and runnable and admitted_at is null) as waiting,
-      (select count(*)::int from tasks where band = bands.band and runnable and admitted_at is not null
-        and lease_expires_at is null) as admitted,
-      (select count(*)::int from tasks where band = bands.band and lease_expires_at is not null) as running,
-      (select min(ready_at) from tasks where band = bands.band and runnable and lease_expires_at is null
-        and ready_at <= now()) as oldest_ready_at
-    from bands order by array_position(array['high', 'normal', 'low'], band)`
+    select bands.band, paused_at, admitted, oldest_admitted_at,
+      (select count(*)::int from tasks where band = bands.band and lease_expires_at is not null) as running
+    from bands cross join lateral (
+      select count(*)::int as admitted, min(ready_at) as oldest_admitted_at from tasks
+      where band = bands.band and runnable and admitted_at is not null and lease_expires_at is null
+    ) as handed_over
+    order by array_position(array['high', 'normal', 'low'], band)`
+}
+
+/** Tasks of a type that wait in the ledger, and since when the longest waiting one has been ready. */
+export type WaitingRow = { band: Band; type: string; waiting: number; oldestReadyAt: Date | null }
+
+/** Counts what waits. Reads one entry of the index tasks_waiting for each, and of the table what was written lately. */
+export async function countWaiting(query: Query): Promise<WaitingRow[]> {
+  return query<WaitingRow[]>`
+    select band, type, count(*)::int as waiting, min(ready_at) filter (where ready_at <= now()) as oldest_ready_at
+    from tasks where runnable and admitted_at is null group by band, type`
+}
+
+/** How many tasks of a band wait in the ledger, and for how long the oldest has that waits there or for a worker. */
+export function queueOf(
+  { band, oldestAdmittedAt }: BandRow,
+  waiting: readonly WaitingRow[],
+): { waiting: number; oldestWaitSeconds: number } {
+  const own = waiting.filter((row) => row.band === band)
+  const moments = [oldestAdmittedAt, ...own.map((row) => row.oldestReadyAt)].filter((at) => at !== null)
+  const oldestMs = Math.min(...moments.map((at) => at.getTime()))
+  return {
+    waiting: own.reduce((sum, row) => sum + row.waiting, 0),
+    oldestWaitSeconds: moments.length === 0 ? 0 : Math.max(0, (Date.now() - oldestMs) / 1000),
+  }
 }
 
 export type BandMinute = { band: Band; minute: Date; started: number; completed: number; failed: number }

@@ -67,13 +67,3 @@ export async function listWorkers(query: Query): Promise<LiveWorker[]> {
     from workers
     where seen_at > now() - ${liveForMs} * interval '1 millisecond' order by started_at`
 }
-
-/** Task types with waiting tasks that no live worker can run, and how many tasks. */
-export async function listUnservedTypes(query: Query): Promise<{ type: string; waiting: number }[]> {
-  return query<{ type: string; waiting: number }[]>`
-    select type, count(*)::int as waiting from tasks
-    where runnable and admitted_at is null and type not in (
-      select unnest(types) from workers where seen_at > now() - ${liveForMs} * interval '1 millisecond'
-    )
-    group by type order by type`
-}

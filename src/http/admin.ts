@@ -4,11 +4,12 @@ import { bands } from '../contract/task.ts'
 import { pauseBand, resumeBand } from '../db/bands.ts'
 import { type Sql, transact } from '../db/connect.ts'
 import type { Dispatcher } from '../tasks/dispatch.ts'
+import type { Backlog } from '../tasks/backlog.ts'
 import { showBands, showWorkers } from '../tasks/figures.ts'
 import { json } from './outcomes.ts'
 import { type Route, route } from './route.ts'
 
-export type AdminRoutesDeps = { sql: Sql; dispatcher: Pick<Dispatcher, 'admit'> }
+export type AdminRoutesDeps = { sql: Sql; backlog: Backlog; dispatcher: Pick<Dispatcher, 'admit'> }
 
 /** `/admin/…`: the bands and the workers. */
 export function adminRoutes(deps: AdminRoutesDeps): Route[] {
@@ -17,7 +18,7 @@ export function adminRoutes(deps: AdminRoutesDeps): Route[] {
 
 const params = z.object({ band: z.enum(bands, `must be one of ${bands.join(', ')}`) })
 
-const listBands = ({ sql }: AdminRoutesDeps) =>
+const listBands = ({ sql, backlog }: AdminRoutesDeps) =>
   route(
     {
       method: 'GET',
@@ -27,11 +28,11 @@ const listBands = ({ sql }: AdminRoutesDeps) =>
       answers: { 200: json('The bands, the most urgent first.', z.array(bandView)) },
     },
     async ({ response }) => {
-      response.json(await showBands(sql))
+      response.json(await showBands(sql, backlog))
     },
   )
 
-const pause = ({ sql }: AdminRoutesDeps) =>
+const pause = ({ sql, backlog }: AdminRoutesDeps) =>
   route(
     {
       method: 'POST',
@@ -43,11 +44,11 @@ const pause = ({ sql }: AdminRoutesDeps) =>
     },
     async ({ response, params: { band } }) => {
       await transact(sql, (query) => pauseBand(query, band))
-      response.json((await showBands(sql)).find((one) => one.band === band))
+      response.json((await showBands(sql, backlog)).find((one) => one.band === band))
     },
   )
 
-const resume = ({ sql, dispatcher }: AdminRoutesDeps) =>
+const resume = ({ sql, backlog, dispatcher }: AdminRoutesDeps) =>
   route(
     {
       method: 'POST',
@@ -60,7 +61,7 @@ const resume = ({ sql, dispatcher }: AdminRoutesDeps) =>
     async ({ response, params: { band } }) => {
       await resumeBand(sql, band)
       dispatcher.admit()
-      response.json((await showBands(sql)).find((one) => one.band === band))
+      response.json((await showBands(sql, backlog)).find((one) => one.band === band))
     },
   )
 

@@ -1,17 +1,19 @@
 import type { Response } from 'express'
 import { livenessView, readinessView, uploadHealthView } from '../contract/health.ts'
 import type { Band } from '../contract/task.ts'
-import { listBands } from '../db/bands.ts'
+import { type BandRow, listBands, queueOf, type WaitingRow } from '../db/bands.ts'
 import { pingDatabase, type Sql } from '../db/connect.ts'
-import { countWorkers, listUnservedTypes, type WorkerCounts } from '../db/workers.ts'
+import { countWorkers, listServedTypes, type WorkerCounts } from '../db/workers.ts'
 import type { Pools } from '../files/pools.ts'
 import type { Log } from '../log.ts'
 import type { Engine } from '../queue/engine.ts'
-import { kept } from './kept.ts'
+import { kept } from '../kept.ts'
+import type { Backlog } from '../tasks/backlog.ts'
+import { unservedTypes } from '../tasks/figures.ts'
 import { json } from './outcomes.ts'
 import { openRoute, type Route } from './route.ts'
 
-export type HealthDeps = { sql: Sql; engine: Engine; pools: Pools; log: Log }
+export type HealthDeps = { sql: Sql; backlog: Backlog; engine: Engine; pools: Pools; log: Log }
 
 const answerWithinMs = 3000
 /** Anybody may ask, as often as he likes: for so long he is told what was found for the last one. */
@@ -79,25 +81,17 @@ async function checkReady(deps: HealthDeps) {
 }
 
 async function checkUploads(deps: HealthDeps) {
-  const [{ workers, ...parts }, pools, bands, unservedTypes] = await Promise.all([
+  const [{ workers, ...parts }, pools, bands, waiting, served] = await Promise.all([
     check(deps),
     within(deps.pools.check()).catch(() => undefined),
     within(listBands(deps.sql)).catch(() => undefined),
-    // Tasks of these types wait until a worker comes that knows them.
-    within(listUnservedTypes(deps.sql)).catch(() => undefined),
+    within(deps.backlog()).catch(() => undefined),
+    within(listServedTypes(deps.sql)).catch(() => undefined),
   ])
   // As good as full is out of order as well: the next chunk would be refused.
   const storage = pools?.some((pool) => pool.poolId === deps.pools.defaultId && pool.problem === null) ?? false
-  const queues = bands?.map(({ band, waiting, admitted, running, oldestReadyAt, pausedAt }) => ({
-    band,
-    waiting: waiting + admitted,
-    active: running,
-    oldestWaitSeconds: oldestReadyAt === null ? 0 : Math.max(0, (Date.now() - oldestReadyAt.getTime()) / 1000),
-    paused: pausedAt !== null,
-    workers: workers.byBand[band],
-  }))
-  const finishing = queues?.some(
-    ({ band, paused, workers: serving }) => band === finishingBand && !paused && serving > 0,
+  const finishing = bands?.some(
+    ({ band, pausedAt }) => band === finishingBand && pausedAt === null && workers.byBand[band] > 0,
   )
   return {
     status: wordFor(parts.database && parts.engine && storage && finishing === true),
@@ -105,8 +99,21 @@ async function checkUploads(deps: HealthDeps) {
     workers: workers.all,
     storage,
     pools,
-    queues: queues && Object.fromEntries(queues.map(({ band, ...queue }) => [band, queue])),
-    unservedTypes,
+    queues: bands && waiting && Object.fromEntries(bands.map((row) => [row.band, presentQueue(row, waiting, workers)])),
+    // Tasks of these types wait until a worker comes that knows them.
+    unservedTypes: waiting && served && unservedTypes(waiting, served),
+  }
+}
+
+function presentQueue(row: BandRow, backlog: readonly WaitingRow[], workers: WorkerCounts) {
+  const { band, admitted, running, pausedAt } = row
+  const { waiting, oldestWaitSeconds } = queueOf(row, backlog)
+  return {
+    waiting: waiting + admitted,
+    active: running,
+    oldestWaitSeconds,
+    paused: pausedAt !== null,
+    workers: workers.byBand[band],
   }
 }
 

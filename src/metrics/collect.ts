@@ -1,4 +1,4 @@
-import { listBands } from '../db/bands.ts'
+import { listBands, queueOf, type WaitingRow } from '../db/bands.ts'
 import type { Sql } from '../db/connect.ts'
 import { countWorkers } from '../db/workers.ts'
 
@@ -15,7 +15,12 @@ export type Collect = (set: (gauge: GaugeRows) => void) => Promise<void>
 /** A pool, and whether it can be used. */
 export type PoolState = { poolId: string; problem: unknown; freeBytes?: number | null | undefined }
 
-type CollectDeps = { sql: Sql; checkPools: () => Promise<readonly PoolState[]> }
+type CollectDeps = {
+  sql: Sql
+  /** What waits in the ledger. */
+  backlog: () => Promise<readonly WaitingRow[]>
+  checkPools: () => Promise<readonly PoolState[]>
+}
 
 const withinMs = 3000
 /** Workers say that they are there every 5 s. */
@@ -25,13 +30,14 @@ const workerSeenWithinMs = 15_000
  * How the queues and pools stand, by the ledger. Every API process tells the same. Where the ledger does not answer in time
  * `longshore_ledger_up` says so, and the rest is missing.
  */
-export function ledgerCollect({ sql, checkPools }: CollectDeps): Collect {
+export function ledgerCollect({ sql, backlog, checkPools }: CollectDeps): Collect {
   return async (set) => {
-    const read = Promise.all([listBands(sql), countWorkers(sql, workerSeenWithinMs), checkPools()])
+    const read = Promise.all([listBands(sql), backlog(), countWorkers(sql, workerSeenWithinMs), checkPools()])
     const answer = await Promise.race([read, timeOut()]).catch(() => undefined)
     set(one('longshore_ledger_up', 'Whether Postgres answered within 3 s.', answer ? 1 : 0))
     if (!answer) return
-    const [bands, workers, pools] = answer
+    const [rows, waitingRows, workers, pools] = answer
+    const bands = rows.map((row) => ({ ...row, ...queueOf(row, waitingRows) }))
     set({
       name: 'longshore_queue_tasks',
       help: 'Tasks that wait for a worker, were handed to the queue, or run.',
@@ -44,7 +50,7 @@ export function ledgerCollect({ sql, checkPools }: CollectDeps): Collect {
     set({
       name: 'longshore_queue_oldest_wait_seconds',
       help: 'How long the task has waited that waits longest.',
-      rows: bands.map(({ band, oldestReadyAt }) => ({ labels: { band }, value: ageSeconds(oldestReadyAt) })),
+      rows: bands.map(({ band, oldestWaitSeconds }) => ({ labels: { band }, value: oldestWaitSeconds })),
     })
     set({
       name: 'longshore_queue_paused',
@@ -73,10 +79,6 @@ export function ledgerCollect({ sql, checkPools }: CollectDeps): Collect {
 
 function one(name: string, help: string, value: number): GaugeRows {
   return { name, help, rows: [{ labels: {}, value }] }
-}
-
-function ageSeconds(since: Date | null): number {
-  return since === null ? 0 : Math.max(0, (Date.now() - since.getTime()) / 1000)
 }
 
 function timeOut(): Promise<undefined> {

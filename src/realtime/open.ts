@@ -3,6 +3,7 @@ import type { Sql } from '../db/connect.ts'
 import type { Signals } from '../db/signals.ts'
 import type { Log } from '../log.ts'
 import { type Meters, noMeters } from '../metrics/meters.ts'
+import { type Backlog, followBacklog } from '../tasks/backlog.ts'
 import { startAdminFeed } from './admin-feed.ts'
 import type { Authenticate, SignedIn } from './admission.ts'
 import type { Door } from './door.ts'
@@ -24,6 +25,7 @@ export type RealtimeOptions = {
   /** Told of which accounts somebody is connected. */
   presence?: Pick<Presence, 'enter'>
   meters?: Pick<Meters, 'eventLag'>
+  backlog?: Backlog
 }
 
 export type Realtime = {
@@ -41,6 +43,7 @@ export type Realtime = {
  */
 export async function openRealtime(options: RealtimeOptions): Promise<Realtime> {
   const { authenticate, signals, sql, log, limits, presence = untold, meters = noMeters } = options
+  const { backlog = followBacklog(sql) } = options
   const tail = followEvents({
     sql,
     signals,
@@ -52,7 +55,7 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
   })
   const hub = new Hub(await tail.started)
   const openSession = (signedIn: SignedIn, outlet: Outlet): Session =>
-    new Session({ hub, sql, authenticate, limits, presence, log }, signedIn, outlet)
+    new Session({ hub, sql, authenticate, limits, presence, backlog, log }, signedIn, outlet)
   const doors: Door[] = []
   const streams = new Set<ServerResponse>()
   const endStreams = (): void => {
@@ -65,7 +68,7 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
     endStreams()
   }
   const stopProgress = signals.on('progress', (progress) => hub.publishProgress(progress))
-  const adminFeed = startAdminFeed({ hub, sql, log })
+  const adminFeed = startAdminFeed({ hub, sql, backlog, log })
   return {
     attach: (httpServer) => {
       doors.push(...[openSocketIo, openWebSocket].map((open) => open({ httpServer, authenticate, openSession, log })))

@@ -2,6 +2,7 @@ import type { RoomSnapshot, TaskSummary } from '../contract/realtime.ts'
 import type { Query } from '../db/connect.ts'
 import { findPool } from '../db/pools.ts'
 import { listOpenTasks, type OpenTask } from '../db/task-lists.ts'
+import type { Backlog } from '../tasks/backlog.ts'
 import { adminFigures } from '../tasks/figures.ts'
 import { getTask, presentTask } from '../tasks/show.ts'
 import { poolNotFound } from '../files/pool-policy.ts'
@@ -9,8 +10,13 @@ import type { Caller, Room } from './rooms.ts'
 
 const tasksAtMost = 200
 
-/** How a room stands, as this query sees it. Throws TASK_NOT_FOUND or POOL_NOT_FOUND when it is gone meanwhile. */
-export async function readRoomSnapshot(query: Query, caller: Caller, room: Room): Promise<RoomSnapshot> {
+/** How a room stands, as this query sees it; what waits may be a little older. Throws TASK_NOT_FOUND or POOL_NOT_FOUND when it is gone meanwhile. */
+export async function readRoomSnapshot(
+  query: Query,
+  caller: Caller,
+  room: Room,
+  backlog: Backlog,
+): Promise<RoomSnapshot> {
   switch (room.kind) {
     case 'task': {
       const task = await getTask(query, { taskId: room.taskId, accountId: caller.account })
@@ -25,7 +31,7 @@ export async function readRoomSnapshot(query: Query, caller: Caller, room: Room)
       return { kind: 'pool', pool: { id, name, kind }, ...(await openTasks(query, room)) }
     }
     case 'admin':
-      return { kind: 'admin', figures: await adminFigures(query) }
+      return { kind: 'admin', figures: await adminFigures(query, backlog) }
   }
 }
 

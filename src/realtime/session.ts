@@ -9,6 +9,7 @@ import {
 import type { Query, Sql } from '../db/connect.ts'
 import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
+import type { Backlog } from '../tasks/backlog.ts'
 import { enterRoom, findLost } from './access.ts'
 import { admit, atMoment, type Authenticate, type SignedIn, tokenExpired } from './admission.ts'
 import type { Hub } from './hub.ts'
@@ -35,6 +36,7 @@ export type SessionDeps = {
   authenticate: Authenticate
   limits: SessionLimits
   presence: Pick<Presence, 'enter'>
+  backlog: Backlog
   log: Log
 }
 
@@ -153,7 +155,7 @@ export class Session implements Receiver {
   }
 
   async #subscribe(request: SubscribeRequest, reply: Reply): Promise<void> {
-    const { hub, sql, limits, log } = this.#deps
+    const { hub, sql, limits, backlog, log } = this.#deps
     const { caller } = this.#signedIn
     const room = await enterRoom(sql, caller, request.room)
     const { maxRooms } = limits
@@ -162,7 +164,7 @@ export class Session implements Receiver {
     }
     this.#leave(room.name)
     if (this.#turns.isOver) return
-    const readSnapshot = (query: Query) => readRoomSnapshot(query, caller, room)
+    const readSnapshot = (query: Query) => readRoomSnapshot(query, caller, room, backlog)
     const subscription = new Subscription({ hub, sql, limits, readSnapshot, log }, this, room)
     this.#subscriptions.set(room.name, subscription)
     try {

@@ -10,6 +10,7 @@ import {
   readmitLost,
   sampleUnclaimed,
 } from '../../src/db/admission.ts'
+import { countWaiting, listBands } from '../../src/db/bands.ts'
 import { claimTasks, completeTasks, renewLeases } from '../../src/db/claims.ts'
 import { type Database, type Query, transact, transactReplanned } from '../../src/db/connect.ts'
 import { readNewEvents } from '../../src/db/event-feed.ts'
@@ -129,6 +130,17 @@ describe('on a ledger of 100,000 tasks', () => {
       expect(Object.keys(reads)).toEqual(['tasks_listed'])
       expect(reads['tasks_listed']).toBeLessThan(ownTasks + taskStatuses.length * 150 + 1)
     }
+  })
+
+  it('counts what waits without reading a row of it, and reads of what is under way as much as there is', async () => {
+    const [{ waiting }] = await sql<[{ waiting: number }]>`
+      select count(*)::int as waiting from tasks where runnable and admitted_at is null`
+    const counted = await readsOf(() => countWaiting(sql))
+    expect(counted).toEqual({ tasks_waiting: waiting })
+    await claim(await unclaimed(sql, 1))
+    const underWay = await readsOf(() => listBands(sql))
+    expect(Object.keys(underWay).sort()).toEqual(['tasks_admitted', 'tasks_leased'])
+    for (const count of Object.values(underWay)) expect(count).toBeLessThan(3000)
   })
 
   it('reads of events those of the task, and those that are new', async () => {

@@ -90,7 +90,8 @@ export const tasks = pgTable(
     check('tasks_priority', sql`priority between 0 and 100`),
     check('tasks_runnable', sql`not runnable or (status in ('Pending', 'InProgress') and waits_for = 0)`),
     index('tasks_waiting')
-      .on(table.band, table.accountId, table.queueKey, table.id)
+      // The last two are there to be counted by: a backlog is read without its rows.
+      .on(table.band, table.accountId, table.queueKey, table.id, table.readyAt, table.type)
       .where(sql`runnable and admitted_at is null`),
     index('tasks_admitted')
       .on(table.band, table.turn)
