@@ -20,11 +20,14 @@ import type { RoomDeps } from '../src/tasks/room.ts'
 import { sweepSchedules } from '../src/tasks/ticks.ts'
 import { LostDeliveries } from '../src/tasks/lost-deliveries.ts'
 import { sweepDeadlines, sweepEndedTasks, sweepLeases, sweepRings } from '../src/tasks/sweep.ts'
+import { untilLess } from '../src/tasks/until-less.ts'
 import type { ClearDeps } from '../src/uploads/clear.ts'
 import { sweepLeftoverSinks, sweepStaleUploads, sweepUnknownStaging } from '../src/uploads/sweep.ts'
 import { type Election, standEveryMs } from './election.ts'
 import type { Chore } from './maintenance.ts'
 import type { BandRates } from './rates.ts'
+
+const auditBatch = 5000
 
 export type ChoreDeps = ControlDeps &
   RoomDeps &
@@ -115,7 +118,11 @@ function taskSweeps(
     { name: 'rings', everyMs: 60_000, run: () => sweepRings(sql) },
     { name: 'ended tasks', everyMs: 60_000, run: () => sweepEndedTasks(sql, retentionMs) },
     { name: 'idempotency keys', everyMs: 600_000, run: () => sweepAnswers(sql) },
-    { name: 'audit entries', everyMs: 600_000, run: () => forgetAuditEntries(sql, auditRetentionMs) },
+    {
+      name: 'audit entries',
+      everyMs: 600_000,
+      run: () => untilLess(auditBatch, () => forgetAuditEntries(sql, auditRetentionMs, auditBatch)),
+    },
   ]
 }
 

@@ -66,13 +66,13 @@ export async function listAuditEntries(query: Query, filter: AuditFilter): Promi
     order by id desc limit ${limit}`
 }
 
-/** Removes entries that are older than `ageMs`, some thousand at a time. Answers how many. */
-export async function forgetAuditEntries(sql: Sql, ageMs: number): Promise<number> {
+/** Removes entries that are older than `ageMs`, up to `limit`. Answers how many. */
+export async function forgetAuditEntries(sql: Sql, ageMs: number, limit: number): Promise<number> {
   return transact(sql, async (query) => {
     await query`set local longshore.audit_retention = 'on'`
     const rows = await query`
       delete from audit_entries where id in (
-        select id from audit_entries where at < now() - ${ageMs} * interval '1 millisecond' order by at limit 5000)`
+        select id from audit_entries where at < now() - ${ageMs} * interval '1 millisecond' order by at limit ${limit})`
     return rows.count
   })
 }

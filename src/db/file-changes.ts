@@ -116,15 +116,21 @@ export async function updateFile(
   return rows.count === 1
 }
 
-/** Removes files that have lain in the trash for `trashMs`, or have expired. Answers how many. */
+/** Removes files that have lain in the trash for `trashMs`, up to `limit`, and as many that have expired. Answers how many. */
 export async function purgeFiles(query: Query, trashMs: number, limit: number): Promise<number> {
   return forget(
     query,
     query`
     delete from files where id in (
-      select id from files
-      where deleted_at < now() - ${trashMs} * interval '1 millisecond' or expired_at < now()
-      order by id limit ${limit} for update skip locked
+      -- Each by its index: of however many there are, only these are looked at.
+      select id from (
+        select id from files where deleted_at < now() - ${trashMs} * interval '1 millisecond'
+        order by deleted_at limit ${limit} for update skip locked
+      ) as trash
+      union
+      select id from (
+        select id from files where expired_at < now() order by expired_at limit ${limit} for update skip locked
+      ) as expired
     )
     returning *`,
   )

@@ -195,8 +195,7 @@ export async function takeLeftoverOutputs(query: Query, { olderThanMs, notIn, li
       where o.discarded_at is null and o.pool_id <> all(${notIn}::uuid[])
         and (t.id is null or (t.lease_expires_at is null and t.completed_at < now() - ${olderThanMs} * interval '1 millisecond'
           and t.status in ('Completed', 'Failed', 'Cancelled', 'Expired')))
-      -- In no order, so that those of a pool that is out of reach do not hold up the others.
-      order by random() limit ${limit} for update of o skip locked
+      order by o.id limit ${limit} for update of o skip locked
     )
     update task_outputs set slot = null, key = null, size_bytes = null, sha256 = null, checkpoint = null
     from ended where task_outputs.id = ended.id
@@ -223,7 +222,7 @@ export async function findDiscardedOutputs(
   return query<Leftover[]>`
     select id, epoch, pool_id from task_outputs
     where discarded_at < now() - ${olderThanMs} * interval '1 millisecond' and pool_id <> all(${notIn}::uuid[])
-    order by random() limit ${limit}`
+    order by id limit ${limit}`
 }
 
 /** Forgets outputs whose bytes are gone. */

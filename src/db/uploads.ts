@@ -140,8 +140,7 @@ export async function findLeftoverSinks(query: Query, { olderThanMs, notIn, limi
       left join files f on f.id = u.file_id left join objects o on o.id = f.object_id
     where u.sink_open and u.phase = 'done' and t.completed_at < now() - ${olderThanMs} * interval '1 millisecond'
       and u.pool_id <> all(${notIn}::uuid[])
-    -- In no order, so that those of a pool that is out of reach do not hold up the others.
-    order by random() limit ${limit}`
+    order by u.task_id limit ${limit}`
 }
 
 /** Those of these ids that belong neither to an upload whose staging is open nor to an output of a task. */

@@ -11,8 +11,11 @@ import {
   takeLeftoverOutputs,
 } from '../db/outputs.ts'
 import type { Log } from '../log.ts'
+import { untilLess } from '../tasks/until-less.ts'
 import type { Pools } from './pools.ts'
 import { type Swept, sweepPools } from './sweep-pools.ts'
+
+const purgedAtOnce = 1000
 
 export type FileSweepDeps = { sql: Sql; pools: Pools; log: Log }
 
@@ -49,7 +52,7 @@ export async function sweepOutputs({ sql, pools, log }: FileSweepDeps): Promise<
 
 /** Removes files that have expired or lain in the trash for `trashMs`. Answers how many. */
 export async function sweepFiles({ sql }: Pick<FileSweepDeps, 'sql'>, trashMs: number): Promise<number> {
-  return transact(sql, (query) => purgeFiles(query, trashMs, 1000))
+  return untilLess(purgedAtOnce, () => transact(sql, (query) => purgeFiles(query, trashMs, purgedAtOnce)))
 }
 
 /** Forgets accesses to shared bundles that have run out, and attempts that count no more. Answers how many. */

@@ -2,6 +2,7 @@ import { expireLeases, leaveRings } from '../db/admission.ts'
 import { type Sql, transact, transactReplanned } from '../db/connect.ts'
 import { deleteOldTasks, findOverdue } from '../db/tasks.ts'
 import { type ControlDeps, expire } from './control.ts'
+import { untilLess } from './until-less.ts'
 
 const batch = 500
 
@@ -27,14 +28,4 @@ export async function sweepDeadlines(deps: ControlDeps): Promise<number> {
 /** Removes tasks that ended more than `retentionMs` ago. Answers how many. */
 export async function sweepEndedTasks(sql: Sql, retentionMs: number): Promise<number> {
   return untilLess(batch, () => deleteOldTasks(sql, retentionMs, batch))
-}
-
-/** Does a step again as long as it finds as much as it takes at once. Answers how many it found in all. */
-async function untilLess(limit: number, step: () => Promise<number>): Promise<number> {
-  let total = 0
-  for (;;) {
-    const found = await step()
-    total += found
-    if (found < limit) return total
-  }
 }

@@ -1,6 +1,6 @@
 import { listPools } from '../db/pools.ts'
 import { findLeftoverSinks, findStaleUploads, findUnknownIds } from '../db/uploads.ts'
-import { sweepPools } from '../files/sweep-pools.ts'
+import { eachOf, sweepPools } from '../files/sweep-pools.ts'
 import type { Storage, Unfinished } from '../storage/contract.ts'
 import { type ControlDeps, expire } from '../tasks/control.ts'
 import { type ClearDeps, clearSink } from './clear.ts'
@@ -39,10 +39,13 @@ export async function sweepUnknownStaging({ sql, pools, log }: ClearDeps, graceM
     try {
       for await (const old of oldInBatches(await pools.open(poolId), graceMs)) {
         const unknown = new Set(await findUnknownIds(sql, [...new Set(old.map(({ id }) => id))]))
-        for (const one of old.filter(({ id }) => unknown.has(id))) {
-          await one.discard()
-          removed++
-        }
+        await eachOf(
+          old.filter(({ id }) => unknown.has(id)),
+          async (one) => {
+            await one.discard()
+            removed++
+          },
+        )
       }
     } catch (error) {
       log.warn({ err: error, poolId }, 'a pool could not be searched for leftovers; the sweep tries again')

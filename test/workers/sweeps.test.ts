@@ -159,4 +159,22 @@ describe('what the elected worker sweeps', () => {
     expect(await threeAtOnce('idempotency keys')).toBe(1)
     expect(await ledger.sql`select key from idempotency_keys`).toEqual([{ key: '23.9' }])
   })
+
+  it('are files in the trash and expired ones, and objects that no file has, all of them at once', async () => {
+    const poolId = '550e8400-e29b-41d4-a716-446655440000'
+    await ledger.sql`
+      with given as (select gen_random_uuid() as id, n from generate_series(1, 1300) as n), stored as (
+        insert into objects (id, pool_id, key, size_bytes, sha256)
+        select id, ${poolId}, 'objects/00/00/' || id || '-1', 1, '' from given
+      )
+      insert into files (id, account_id, object_id, name, content_type, size_bytes, deleted_at, expired_at)
+      select gen_random_uuid(), ${randomUUID()}, id, 'a', 'text/plain', 1,
+        case when n > 100 then now() - interval '25 hours' end, case when n <= 100 then now() - interval '1 second' end
+      from given`
+    expect(await threeAtOnce('purged files')).toBe(1300)
+    expect(await ledger.sql`select 1 from files`).toHaveLength(0)
+    await ledger.sql`update objects set orphaned_at = now() - interval '2 minutes'`
+    expect(await threeAtOnce('orphaned objects')).toBe(1300)
+    expect(await ledger.sql`select 1 from objects`).toHaveLength(0)
+  })
 })
