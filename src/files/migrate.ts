@@ -150,7 +150,8 @@ class PoolMigration {
       const { scope } = this.#plan
       const fileIds = await listFilesOf(query, objectIds, scope)
       const switches = objectIds.map((objectId) => ({ slot: objectId, fromObjectId: objectId }))
-      const moved = copied.length === 0 ? [] : await this.#outputs.switch(query, switches, fileIds)
+      const how = { ofEverybody: scope.accountId === undefined }
+      const moved = copied.length === 0 ? [] : await this.#outputs.switch(query, switches, fileIds, how)
       Object.assign(state.done, {
         filesProcessed: before.filesProcessed + moved.length,
         objectsCopied: before.objectsCopied + copied.length,

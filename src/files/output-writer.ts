@@ -4,6 +4,9 @@ import type { OutputJudge } from './output-gate.ts'
 import { Permanent } from '../tasks/define-job.ts'
 import type { ObjectCheckpoint, ObjectName, ObjectWriter, Storage } from '../storage/contract.ts'
 
+/** A worker waits so long for what it gives up to be removed. */
+const removedWithinMs = 2000
+
 export type Made = Pick<FinishedOutput, 'key' | 'sizeBytes' | 'sha256'>
 
 /** Where an output goes, and who is told when it is finished. */
@@ -12,6 +15,8 @@ export type OutputTarget = {
   name: ObjectName
   /** Has a say in what is written; undefined where that was asked before. */
   judge: OutputJudge | undefined
+  /** Fires when the output will never be wanted. */
+  givenUp?: AbortSignal | undefined
   onSaved: (checkpoint: ObjectCheckpoint, note: unknown) => Promise<void>
   onFinished: (made: Made) => Promise<FinishedOutput>
 }
@@ -20,7 +25,10 @@ type Sum = { sha256: Hash; sizeBytes: number }
 
 /** Begins an output. */
 export async function beginOutput(target: OutputTarget): Promise<OutputWriter> {
-  return new OutputWriter(target, await target.storage.createObject(target.name), { sum: newSum(), isSaved: false })
+  return new OutputWriter(target, await target.storage.createObject(target.name, target.givenUp), {
+    sum: newSum(),
+    isSaved: false,
+  })
 }
 
 /** Goes on from a checkpoint, reading what is there already for its sum. Undefined when that is gone. */
@@ -34,7 +42,8 @@ export async function resumeOutput(
     add(sum, piece)
     target.judge?.remember(piece)
   }
-  const object = await target.storage.continueObject(target.name, checkpoint, { onPiece, signal })
+  const { givenUp } = target
+  const object = await target.storage.continueObject(target.name, checkpoint, { onPiece, signal, givenUp })
   return object && new OutputWriter(target, object, { sum, isSaved: true })
 }
 
@@ -95,14 +104,19 @@ export class OutputWriter {
     return this.#object.close()
   }
 
-  /** Stops writing and removes the bytes. Never throws: what is left over is swept. */
+  /** Stops writing and removes the bytes. Never throws, and does not wait for a pool for long: what is left over is swept. */
   async abandon(): Promise<void> {
-    try {
+    const remove = async (): Promise<void> => {
       await this.#object.close()
       await this.#target.storage.discardObject(this.#target.name)
-    } catch {
-      // The error that led here is the one to tell.
     }
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, removedWithinMs)
+    })
+    // The error that led here is the one to tell.
+    await Promise.race([remove().catch(() => {}), late])
+    clearTimeout(timer)
   }
 }
 

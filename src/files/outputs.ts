@@ -19,6 +19,7 @@ import { type JobContext, StopReason } from '../tasks/define-job.ts'
 import { readHead } from './head.ts'
 import { type OutputContent, OutputGate } from './output-gate.ts'
 import { OutputNames } from './output-names.ts'
+import { whenGivenUp } from './given-up.ts'
 import { beginOutput, type OutputTarget, type OutputWriter, resumeOutput } from './output-writer.ts'
 import { taskUser } from './pool-policy.ts'
 import type { Pools } from './pools.ts'
@@ -45,6 +46,7 @@ export class TaskOutputs {
   readonly #deps: OutputDeps
   readonly #run: OutputRun
   readonly #gate: OutputGate | undefined
+  readonly #givenUp: AbortSignal
   readonly #finished = new Map<string, FinishedOutput>()
   readonly #saved = new Map<string, Saved>()
   readonly #names: OutputNames
@@ -54,6 +56,7 @@ export class TaskOutputs {
   private constructor(deps: OutputDeps, run: OutputRun, isWelcome: boolean) {
     this.#deps = deps
     this.#run = run
+    this.#givenUp = whenGivenUp(run.signal)
     this.#gate = isWelcome ? undefined : new OutputGate(deps.sql, taskUser(run))
     this.#names = new OutputNames(deps.sql, run, this.#gate)
   }
@@ -156,13 +159,14 @@ export class TaskOutputs {
 
   /**
    * Has files refer to finished outputs with the same bytes instead of their former objects: those in `fileIds`, or all
-   * that share the object. Answers the ids of the files that were moved. Throws QUOTA_EXCEEDED when they are one account's
-   * and it has no room for them there.
+   * that share the object. Answers the ids of the files that were moved. Throws QUOTA_EXCEEDED when they are the task's
+   * account's and it has no room for them there; `ofEverybody`, who did not ask for it, is booked and never refused.
    */
   async switch(
     query: Query,
     switches: readonly { slot: string; fromObjectId: string }[],
     fileIds: readonly string[] | 'all',
+    { ofEverybody }: { ofEverybody: boolean } = { ofEverybody: false },
   ): Promise<string[]> {
     await this.flush(query)
     const wanted: ObjectSwitch[] = switches.map(({ slot, fromObjectId }) => {
@@ -170,9 +174,8 @@ export class TaskOutputs {
     })
     const moved = await switchObjects(query, this.#run.taskId, wanted, fileIds)
     for (const { slot } of switches) this.#finished.delete(slot)
-    const isOneAccount = new Set(moved.changes.map((change) => change.accountId)).size === 1
-    if (isOneAccount) await takeFromQuota(query, this.#deps.pools.quota, moved.changes)
-    else await changeUsage(query, moved.changes)
+    if (ofEverybody) await changeUsage(query, moved.changes)
+    else await takeFromQuota(query, this.#deps.pools.quota, moved.changes)
     return moved.fileIds
   }
 
@@ -198,6 +201,7 @@ export class TaskOutputs {
       storage,
       name,
       judge,
+      givenUp: this.#givenUp,
       onSaved: async ({ sizeBytes, state }, note) => {
         const { taskId, epoch } = this.#run
         const checkpoint = { slot: plan.slot, sizeBytes, state, note }

@@ -1,6 +1,7 @@
 import type { FinishedOutput } from '../db/outputs.ts'
 import { AppError } from '../errors.ts'
 import { Permanent, StopReason } from '../tasks/define-job.ts'
+import { goesOnAfter } from './given-up.ts'
 import type { OutputWriter } from './output-writer.ts'
 
 /** A crash costs what was written since the last note; each note makes everything durable first. */
@@ -60,10 +61,10 @@ async function leave(
   error: unknown,
   { reason }: AbortSignal,
 ): Promise<void> {
-  const why = reason instanceof StopReason ? reason.why : error instanceof StopReason ? error.why : undefined
+  const stop = reason instanceof StopReason ? reason : error instanceof StopReason ? error : undefined
   // Another claim may be reading what this one wrote.
-  if (why === 'lost') return output.close().catch(() => {})
-  const willGoOn = why === undefined ? canBeTriedAgain(error) : why === 'paused' || why === 'shutdown'
+  if (stop?.why === 'lost') return output.close().catch(() => {})
+  const willGoOn = stop ? goesOnAfter(stop) : canBeTriedAgain(error)
   // The error that led here is the one to tell; without this note the next claim goes on from the one before.
   if (willGoOn && note) await output.save(note()).catch(() => {})
   if (willGoOn && output.isSaved) return output.close().catch(() => {})

@@ -45,8 +45,11 @@ export type Storage = {
   /** Removes what is left of an ended upload: the sink, and the objects of its claims up to `last.epoch` but `keepKey`. */
   removeSink: (sink: SinkKey, last: ObjectName, keepKey: string | undefined) => Promise<void>
 
-  /** Begins an object whose length nobody knows yet. Nothing of it can be read before it is published. */
-  createObject: (name: ObjectName) => Promise<ObjectWriter>
+  /**
+   * Begins an object whose length nobody knows yet. Nothing of it can be read before it is published. Whatever its writer waits
+   * for ends when `givenUp` fires: nobody wants it any more.
+   */
+  createObject: (name: ObjectName, givenUp?: AbortSignal) => Promise<ObjectWriter>
 
   /**
    * Begins an object with the bytes that another claim's writer had made durable under its own name, and gives them to
@@ -55,7 +58,7 @@ export type Storage = {
   continueObject: (
     name: ObjectName,
     checkpoint: ObjectCheckpoint,
-    options: { onPiece: (piece: Buffer) => void; signal: AbortSignal },
+    options: { onPiece: (piece: Buffer) => void; signal: AbortSignal; givenUp?: AbortSignal | undefined },
   ) => Promise<ObjectWriter | undefined>
 
   /**

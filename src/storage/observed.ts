@@ -37,7 +37,7 @@ export function observed(storage: Storage, onFailure: (error: unknown) => void):
     writeChunk: (...chunk) => told(storage.writeChunk(...chunk)),
     sealSink: async (...how) => sink(await told(storage.sealSink(...how))),
     removeSink: (...what) => told(storage.removeSink(...what)),
-    createObject: async (name) => object(await told(storage.createObject(name))),
+    createObject: async (...how) => object(await told(storage.createObject(...how))),
     continueObject: async (...how) => {
       const writer = await told(storage.continueObject(...how))
       return writer && object(writer)

@@ -65,7 +65,7 @@ async function copyInParts(
   { sizeBytes, partBytes, ...source }: CopySource & { sizeBytes: number; partBytes: number },
   signal: AbortSignal,
 ): Promise<boolean> {
-  const multipart = await beginMultipart(pool, key)
+  const multipart = await beginMultipart(pool, key, { signal })
   const count = Math.ceil(sizeBytes / partBytes)
   const ranges = Array.from({ length: count }, (_, index): CopyPart => {
     const startBytes = index * partBytes

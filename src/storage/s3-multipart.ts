@@ -15,10 +15,14 @@ export type Multipart = { key: string; uploadId: string }
 
 export type Part = { partNumber: number; etag: string; sizeBytes: number }
 
-export async function beginMultipart(pool: S3Pool, key: string, patienceMs = briefMs): Promise<Multipart> {
+export async function beginMultipart(
+  pool: S3Pool,
+  key: string,
+  { patienceMs = briefMs, signal }: { patienceMs?: number; signal?: AbortSignal } = {},
+): Promise<Multipart> {
   const input = { Bucket: pool.bucket, Key: key, ...pool.kind }
-  const begin = () => pool.client.send(new CreateMultipartUploadCommand(input))
-  const { UploadId: uploadId } = await retrying(begin, { patienceMs })
+  const begin = () => pool.client.send(new CreateMultipartUploadCommand(input), until(signal))
+  const { UploadId: uploadId } = await retrying(begin, { patienceMs, signal })
   if (uploadId === undefined) throw s3Failure(new PoolFault('FAILED', 'The store gave a multipart upload no id.'))
   return { key, uploadId }
 }

@@ -15,9 +15,13 @@ export async function continueObject(
   pool: S3Pool,
   name: ObjectName,
   { name: earlier, sizeBytes, state: uploadId = '' }: ObjectCheckpoint,
-  { onPiece, signal }: { onPiece: (piece: Buffer) => void; signal: AbortSignal },
+  {
+    onPiece,
+    signal,
+    givenUp,
+  }: { onPiece: (piece: Buffer) => void; signal: AbortSignal; givenUp?: AbortSignal | undefined },
 ): Promise<ObjectWriter | undefined> {
-  const writer = new S3ObjectWriter(pool, name)
+  const writer = new S3ObjectWriter(pool, name, givenUp)
   if (sizeBytes === 0) return writer
   const key = pool.layout.of(earlier)
   if (!(await isCompleted(pool, { key, uploadId }, sizeBytes, signal))) return undefined
@@ -25,7 +29,7 @@ export async function continueObject(
   if (stream === undefined) return undefined
   const whole = wholeParts(sizeBytes)
   if (whole.length > 0) {
-    const multipart = await beginMultipart(pool, pool.layout.of(name))
+    const multipart = await beginMultipart(pool, pool.layout.of(name), { signal })
     const parts = await copyParts(pool, multipart, { bucket: pool.bucket, key }, whole, signal)
     if (parts === undefined) return undefined
     writer.begin(multipart, parts)

@@ -5,8 +5,8 @@ import type { ChunkSlot, ChunkTarget } from './contract.ts'
 
 /** What is passed on before more has to be asked for, and what can be passed on again to another request. */
 const aheadBytes = 256 * 1024
-/** Pieces are joined to at least so much: AWS and Swift refuse smaller ones where a checksum follows the body. */
-const joinBytes = 64 * 1024
+/** So much is passed on at once at least. AWS and Swift refuse pieces of less than 8 KiB where a checksum follows the body. */
+const joinBytes = 128 * 1024
 
 /**
  * A chunk's body on its way into a part. It is passed on as it comes and not kept, but for its beginning. The last piece
@@ -109,14 +109,16 @@ export class PartBody {
   }
 
   #passOn(): void {
-    const [first, ...others] = this.#pieces
-    const joined = first && others.length === 0 ? first : Buffer.concat(this.#pieces)
+    // Where nothing follows the body they go out side by side: Node writes in one go what comes in one turn of the loop.
+    const passed = this.#md5 || this.#pieces.length < 2 ? this.#pieces : [Buffer.concat(this.#pieces)]
+    this.#passedBytes += this.#piecesBytes
     this.#pieces = []
     this.#piecesBytes = 0
-    this.#passedBytes += joined.length
     if (this.#passedBytes > aheadBytes) this.#beginning = undefined
-    this.#beginning?.push(joined)
-    if (this.#outgoing?.push(joined) === false) this.#body.pause()
+    for (const piece of passed) {
+      this.#beginning?.push(piece)
+      if (this.#outgoing?.push(piece) === false) this.#body.pause()
+    }
   }
 
   #onEnd = (): void => {

@@ -17,7 +17,7 @@ const patienceMs = 500
  */
 export async function probe(pool: S3Pool): Promise<void> {
   const key = `${pool.layout.prefix}.probe-${randomUUID()}`
-  const multipart = await beginMultipart(pool, key, patienceMs)
+  const multipart = await beginMultipart(pool, key, { patienceMs })
   try {
     if (!pool.comparesMd5) await streamPart(pool, multipart)
   } finally {

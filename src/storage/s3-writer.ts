@@ -23,6 +23,8 @@ export class S3ObjectWriter implements ObjectWriter {
   readonly #pool: S3Pool
   readonly #name: ObjectName
   readonly #closed = new AbortController()
+  /** Fires when it is closed, or nobody wants it any more. */
+  readonly #over: AbortSignal
   readonly #parts = new Map<number, Part>()
   readonly #inFlight = new Set<Promise<void>>()
   #multipart: Multipart | undefined
@@ -34,9 +36,11 @@ export class S3ObjectWriter implements ObjectWriter {
   #isPartStored = false
   #failure: { error: unknown } | undefined
 
-  constructor(pool: S3Pool, name: ObjectName) {
+  constructor(pool: S3Pool, name: ObjectName, givenUp?: AbortSignal) {
     this.#pool = pool
     this.#name = name
+    const { signal } = this.#closed
+    this.#over = givenUp ? AbortSignal.any([signal, givenUp]) : signal
   }
 
   /** Takes parts as its own that were copied from another object; they come before everything that is written. */
@@ -52,7 +56,7 @@ export class S3ObjectWriter implements ObjectWriter {
   async write(piece: Buffer): Promise<void> {
     for (let takenBytes = 0; takenBytes < piece.length; ) {
       if (this.#failure) throw this.#failure.error
-      this.#closed.signal.throwIfAborted()
+      this.#over.throwIfAborted()
       const partBytes = partBytesOf(this.#partNumber)
       if (this.#filledBytes === partBytes) await this.#ship()
       this.#buffer ??= Buffer.allocUnsafeSlow(partBytesOf(this.#partNumber))
@@ -80,7 +84,7 @@ export class S3ObjectWriter implements ObjectWriter {
   }
 
   async publish(): Promise<{ key: string }> {
-    const { signal } = this.#closed
+    const signal = this.#over
     const key = objectKeyOf(this.#name)
     if (this.#multipart === undefined) {
       await putObject(this.#pool, this.#pool.layout.of(this.#name), this.#filled(), signal)
@@ -103,7 +107,7 @@ export class S3ObjectWriter implements ObjectWriter {
   }
 
   async #begun(): Promise<Multipart> {
-    this.#multipart ??= await beginMultipart(this.#pool, this.#pool.layout.of(this.#name))
+    this.#multipart ??= await beginMultipart(this.#pool, this.#pool.layout.of(this.#name), { signal: this.#over })
     return this.#multipart
   }
 
@@ -133,7 +137,7 @@ export class S3ObjectWriter implements ObjectWriter {
 
   async #store(partNumber: number, bytes: Buffer): Promise<void> {
     const multipart = await this.#begun()
-    this.#parts.set(partNumber, await putPart(this.#pool, multipart, { partNumber, bytes }, this.#closed.signal))
+    this.#parts.set(partNumber, await putPart(this.#pool, multipart, { partNumber, bytes }, this.#over))
   }
 
   async #idle(): Promise<void> {

@@ -29,7 +29,7 @@ export function openS3Storage(settings: S3Settings, readVariable: ReadVariable):
     writeChunk: (sink, slot, body, target) => writeChunk(pool, sink, slot, body, target),
     sealSink: (sink, name, how) => sealSink(pool, sink, name, how),
     removeSink: (sink, last, keepKey) => removeSink(pool, sink, last, keepKey),
-    createObject: async (name) => new S3ObjectWriter(pool, name),
+    createObject: async (name, givenUp) => new S3ObjectWriter(pool, name, givenUp),
     continueObject: (name, checkpoint, how) => continueObject(pool, name, checkpoint, how),
     copyObject: (name, source, signal) => copyObject(pool, name, source, signal),
     source: (key, sizeBytes) => ({ kind: 's3', store, bucket, key: layout.object(key), sizeBytes }),

@@ -1,9 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signToken } from '../../src/auth/token.ts'
+import { mendUsage } from '../../src/files/quota.ts'
 import type { TestClient } from '../support/client.ts'
 import { addPool, runTask, showFile, untilEnded, uploaded } from '../support/job-files.ts'
+import { silent } from '../support/ledger.ts'
 import { untilClaimed } from '../support/outcome.ts'
+import { expectRefusal } from '../support/refusal.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { secret, until } from '../support/system.ts'
 import { createTask, untilStatus, verb } from '../support/tasks.ts'
@@ -135,6 +138,36 @@ describe('StorageMigration', { timeout: 120_000 }, () => {
     const token = await signToken(secret, { account: randomUUID(), admin: true, expiresInSeconds: 60 })
     const headers = { authorization: `Bearer ${token}` }
     expect(await client.call('POST', '/api/tasks', { body, headers })).toMatchObject({ status: 201 })
+  })
+
+  it('is held up by the quota of whose it is, and one of everybody by nobody’s: it is booked as it costs there', async () => {
+    const [one, other] = [await stage.client(), await stage.client()]
+    const [source, dear] = [await addPool(stage), await addPool(stage)]
+    await stage.sql`update pools set cost_multiplier = 3 where id = ${dear}`
+    const token = await signToken(secret, { account: randomUUID(), admin: true, expiresInSeconds: 60 })
+    const authorization = `Bearer ${token}`
+    const call: TestClient['call'] = (method, path, options) =>
+      one.call(method, path, { ...options, headers: { ...options?.headers, authorization } })
+    for (const client of [one, other]) {
+      await client.upload(randomBytes(100), { poolId: source })
+      await call('PUT', `/api/admin/accounts/${client.account}/quota`, { body: { limitBytes: 200 } })
+    }
+    const quota = async (client: TestClient) => (await client.call('GET', '/api/quota')).body
+    const parameters = { sourcePoolId: source, targetPoolId: dear }
+    const own = await runTask(one, 'StorageMigration', parameters)
+    expect(own).toMatchObject({ status: 'Failed', errorCode: 'QUOTA_EXCEEDED' })
+    expect(await quota(one)).toMatchObject({ usedBytes: 100 })
+    // Of one account first, then of the rest: how many they are makes no difference.
+    await stage.sql`update files set name = 'first' where account_id = ${one.account}`
+    for (const filter of [{ name: 'first' }, {}]) {
+      const ended = await runTask({ ...one, call }, 'StorageMigration', { ...parameters, filter, allAccounts: true })
+      expect(ended).toMatchObject({ status: 'Completed', results: { filesProcessed: 1, filesFailed: 0 } })
+    }
+    for (const client of [one, other]) {
+      expect(await quota(client)).toMatchObject({ usedBytes: 300, limitBytes: 200, availableBytes: 0 })
+      expectRefusal(await client.create(randomBytes(1)), 403, 'QUOTA_EXCEEDED')
+    }
+    expect(await mendUsage({ sql: stage.sql, log: silent })).toBe(0)
   })
 
   it.each([
