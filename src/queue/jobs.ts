@@ -11,6 +11,8 @@ export type Whereabouts = 'waiting' | 'taken' | 'gone'
 
 // The ledger's lease decides about death. BullMQ's own judgement only collects what a dead worker left in its lists.
 const stalledIntervalMs = 60_000
+/** After what the engine could not be asked or told: BullMQ's own 15 s would keep slots idle long after an outage. */
+const retryDelayMs = 1000
 
 /** A queue whose jobs are tried once and leave nothing behind. */
 export function openQueue(
@@ -47,6 +49,7 @@ export async function consumeQueue(
     lockDuration: stalledIntervalMs,
     stalledInterval: stalledIntervalMs,
     maxStalledCount: 0,
+    runRetryDelay: retryDelayMs,
     removeOnComplete: { count: 0 },
     removeOnFail: { count: 0 },
   })
