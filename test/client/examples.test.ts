@@ -83,4 +83,18 @@ test("the README's commands run", async () => {
   expect((await readFile(join(folder, 'copy.mp4'))).equals(film)).toBe(true)
 })
 
+test('docs/quickstart.md does what it says, from the shell and from a program', async () => {
+  const { folder, token } = await sdkUser()
+  const [, requests = ''] = await examplesIn('docs/quickstart.md', 'sh')
+  const [program = ''] = await examplesIn('docs/quickstart.md', 'js')
+  const env = { PATH: process.env['PATH'], HOME: folder, URL: url(), TOKEN: token }
+  const options = { cwd: folder, env }
+  const { stdout: events } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', requests], options)
+  expect(events).toMatch(/event: task\.completed\n/)
+  await writeFile(join(folder, 'program.mjs'), program.replace("'longshore/client'", JSON.stringify(sdk)))
+  const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], options)
+  expect(stdout).toBe('film.zip Completed\n')
+  expect((await readFile(join(folder, 'film.zip'))).subarray(0, 2).toString()).toBe('PK')
+})
+
 const url = (): string => stage.system.urls[0] ?? ''
