@@ -83,7 +83,7 @@ function spanOf(task: ClaimedTask, { dispatch }: { dispatch: number }, beganAtMs
 
 /** Answers how the run's span ends. */
 async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<SpanEnd> {
-  deps.rates.count(task.band, 'started')
+  deps.rates.started(task.band, task.waitedSeconds)
   deps.meters.taskStarted(task)
   const claim: Claim = { taskId: task.id, epoch: task.epoch }
   const job = deps.registry.get(task.type)

@@ -12,7 +12,15 @@ export const bandView = z
     running: count,
     oldestWaitSeconds: z.number().min(0).describe('For how long the longest waiting one has been ready.'),
     minutes: z
-      .array(z.strictObject({ minute: instant, started: count, completed: count, failed: count }))
+      .array(
+        z.strictObject({
+          minute: instant,
+          started: count,
+          completed: count,
+          failed: count,
+          longestWaitSeconds: z.number().min(0).describe('The longest wait of a task that began in it.'),
+        }),
+      )
       .describe('By the minute of the last hour, those in which nothing happened left out.'),
   })
   .meta({ id: 'Band' })

@@ -48,28 +48,38 @@ export function queueOf(
   }
 }
 
-export type BandMinute = { band: Band; minute: Date; started: number; completed: number; failed: number }
+export type BandMinute = {
+  band: Band
+  minute: Date
+  started: number
+  completed: number
+  failed: number
+  /** How long the one that began in it had been ready that had been it longest. */
+  longestWaitSeconds: number
+}
 
 /** What happened in the bands in the last hour, minute by minute; minutes in which nothing did are left out. */
 export async function listBandMinutes(query: Query): Promise<BandMinute[]> {
   return query<BandMinute[]>`
-    select band, minute, started, completed, failed from band_minutes where minute > now() - interval '1 hour'
+    select band, minute, started, completed, failed, longest_wait_seconds from band_minutes where minute > now() - interval '1 hour'
     order by minute`
 }
 
-export type BandCount = Pick<BandMinute, 'band' | 'started' | 'completed' | 'failed'>
+export type BandCount = Omit<BandMinute, 'minute'>
 
 /** Adds to the current minute's figures, and forgets those of yesterday. */
 export async function addBandCounts(query: Query, counts: readonly BandCount[]): Promise<void> {
   await query`
-    insert into band_minutes (band, minute, started, completed, failed)
-    select band, date_trunc('minute', now()), started, completed, failed
+    insert into band_minutes (band, minute, started, completed, failed, longest_wait_seconds)
+    select band, date_trunc('minute', now()), started, completed, failed, waited
     from unnest(${counts.map((one) => one.band)}::text[], ${counts.map((one) => one.started)}::int[],
-      ${counts.map((one) => one.completed)}::int[], ${counts.map((one) => one.failed)}::int[])
-      as added (band, started, completed, failed)
+      ${counts.map((one) => one.completed)}::int[], ${counts.map((one) => one.failed)}::int[],
+      ${counts.map((one) => one.longestWaitSeconds)}::float8[])
+      as added (band, started, completed, failed, waited)
     order by band
     on conflict (band, minute) do update set started = band_minutes.started + excluded.started,
-      completed = band_minutes.completed + excluded.completed, failed = band_minutes.failed + excluded.failed`
+      completed = band_minutes.completed + excluded.completed, failed = band_minutes.failed + excluded.failed,
+      longest_wait_seconds = greatest(band_minutes.longest_wait_seconds, excluded.longest_wait_seconds)`
   await query`delete from band_minutes where minute < now() - interval '1 day'`
 }
 

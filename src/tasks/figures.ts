@@ -23,12 +23,7 @@ export async function showBands(query: Query, backlog: Backlog): Promise<BandVie
       ...queueOf(row, waiting),
       minutes: minutes
         .filter((one) => one.band === band)
-        .map(({ minute, started, completed, failed }) => ({
-          minute: minute.toISOString(),
-          started,
-          completed,
-          failed,
-        })),
+        .map(({ band: _band, minute, ...figures }) => ({ minute: minute.toISOString(), ...figures })),
     }
   })
 }

@@ -89,7 +89,7 @@ test('docs/quickstart.md does what it says, from the shell and from a program', 
   const [program = ''] = await examplesIn('docs/quickstart.md', 'js')
   const env = { PATH: process.env['PATH'], HOME: folder, URL: url(), TOKEN: token }
   const options = { cwd: folder, env }
-  const { stdout: events } = await promisify(execFile)('bash', ['-euo', 'pipefail', '-c', requests], options)
+  const { stdout: events } = await promisify(execFile)('bash', ['--norc', '-eo', 'pipefail', '-c', requests], options)
   expect(events).toMatch(/event: task\.completed\n/)
   await writeFile(join(folder, 'program.mjs'), program.replace("'longshore/client'", JSON.stringify(sdk)))
   const { stdout } = await promisify(execFile)(process.execPath, ['program.mjs'], options)

@@ -63,8 +63,8 @@ describe('what admins can do', () => {
       return known ? [high['minutes'], normal['minutes']] : undefined
     })
     expect(figures).toEqual([
-      [{ minute: expect.any(String), started: 1, completed: 1, failed: 0 }],
-      [{ minute: expect.any(String), started: 1, completed: 0, failed: 1 }],
+      [{ minute: expect.any(String), started: 1, completed: 1, failed: 0, longestWaitSeconds: expect.any(Number) }],
+      [{ minute: expect.any(String), started: 1, completed: 0, failed: 1, longestWaitSeconds: expect.any(Number) }],
     ])
   })
 

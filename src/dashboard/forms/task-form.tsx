@@ -10,10 +10,18 @@ import { useSession } from '../session.ts'
 import { asSchema, filledIn, isValues, startValues } from './schema.ts'
 import { SchemaFields } from './schema-fields.tsx'
 
-type Props = { type: TaskType; files: readonly FileView[]; start?: Record<string, unknown>; onClose: () => void }
+type Props = {
+  type: TaskType
+  /** What stands above the form where that is not the type's own title. */
+  title?: string
+  hint?: string
+  files: readonly FileView[]
+  start?: Record<string, unknown>
+  onClose: () => void
+}
 
 /** Creates a task of a type; its form is made of the type's JSON Schema. Without a place for several files it makes one for each. */
-export function TaskForm({ type, files, start = {}, onClose }: Props) {
+export function TaskForm({ type, title = type.title, hint, files, start = {}, onClose }: Props) {
   const { client } = useSession()
   const say = useSay()
   const schema = useMemo(() => asSchema(type.parameters), [type])
@@ -45,8 +53,9 @@ export function TaskForm({ type, files, start = {}, onClose }: Props) {
     }
   }
   return (
-    <Dialog title={type.title} onClose={onClose}>
+    <Dialog title={title} onClose={onClose}>
       <form onSubmit={(event) => void create(event)}>
+        {hint !== undefined && <p className="hint">{hint}</p>}
         {isForEach && <p className="hint">One task for each of {plural(files.length, 'file')}.</p>}
         {failure !== undefined && (
           <p className="problem" role="alert">

@@ -19,6 +19,7 @@ const paths = {
   file: 'M3.5 1.5v13h9V5L9 1.5zM9 1.5V5h3.5',
   edit: 'M2.5 13.5l.6-3L11 2.6l2.4 2.4-7.9 7.9z',
   plus: 'M8 3v10M3 8h10',
+  undo: 'M6 3 2.5 6.5 6 10M2.5 6.5H10a3.5 3.5 0 0 1 0 7H6',
   up: 'M8 13V3.5M4 7.5l4-4 4 4',
   down: 'M8 3v9.5M4 8.5l4 4 4-4',
 } as const

@@ -1,21 +1,26 @@
-import type { TaskView } from '../../client/browser.ts'
+import { hasEnded, type TaskView } from '../../client/browser.ts'
+import { useAsk } from '../ask.ts'
+import { useSession } from '../session.ts'
 import { duration, moment, rate } from '../format.ts'
 import { Progress } from '../parts/progress.tsx'
 import { Status } from '../parts/status.tsx'
 import { TaskButtons } from '../tasks/task-buttons.tsx'
 import { toneOf } from '../tasks/task-table.tsx'
+import { RollBack } from './roll-back.tsx'
 import { useTaskList } from '../tasks/use-task-list.ts'
 
 /** Migrations of this account: how far they are, how fast they go, and running one the other way round. */
 export function Migrations({ pools }: { pools: readonly { id: string; name: string }[] }) {
   const { list, tasks } = useTaskList({ status: undefined, type: 'StorageMigration' })
+  const { client } = useSession()
+  const { answer: types = [] } = useAsk(() => client.tasks.types(), [client])
+  const type = types.find((one) => one.type === 'StorageMigration')
   if (tasks.length === 0) return null
   const names = new Map(pools.map(({ id, name }) => [id, name]))
   return (
     <section className="panel" aria-labelledby="migrations-title">
       <header>
         <h2 id="migrations-title">Migrations</h2>
-        <span className="muted">To roll one back, migrate from its target to its source.</span>
       </header>
       <ul className="uploads">
         {tasks.slice(0, 20).map((task) => (
@@ -29,6 +34,7 @@ export function Migrations({ pools }: { pools: readonly { id: string; name: stri
             <Progress percent={task.progress} label="Progress of the migration" tone={toneOf(task)} />
             <div className="upload-facts muted">{factsOf(task)}</div>
             <div className="upload-buttons">
+              {type !== undefined && canBeRolledBack(task) && <RollBack task={task} type={type} />}
               <TaskButtons task={task} onDone={() => void list.check(task.taskId)} />
             </div>
           </li>
@@ -36,6 +42,11 @@ export function Migrations({ pools }: { pools: readonly { id: string; name: stri
       </ul>
     </section>
   )
+}
+
+/** What it moved can be moved back once it has ended, however it did. */
+function canBeRolledBack(task: TaskView): boolean {
+  return hasEnded(task) && task.startedAt !== null && task.parameters['dryRun'] !== true
 }
 
 function nameOf(names: ReadonlyMap<string, string>, { parameters }: TaskView, field: string): string {

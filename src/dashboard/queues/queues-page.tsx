@@ -9,7 +9,7 @@ import { useSession } from '../session.ts'
 import { BoardLink } from './board-link.tsx'
 import { Plot } from './plot.tsx'
 import { Fairness, Workers } from './workers.tsx'
-import { useWaits } from './use-waits.ts'
+import { longestWaits } from './longest-waits.ts'
 
 /** How the bands and their workers do; the figures come anew each second. */
 export function QueuesPage() {
@@ -24,7 +24,6 @@ export function QueuesPage() {
     onEvent: (event) => void (event.type === 'admin.figures' && setFigures(event.data)),
     onSnapshot: ({ snapshot }) => void (snapshot.kind === 'admin' && setFigures(snapshot.figures)),
   })
-  const waits = useWaits(figures?.bands)
   return (
     <>
       <div className="title-row">
@@ -43,7 +42,7 @@ export function QueuesPage() {
           <Total bands={figures.bands} workers={figures.workers} />
           <div className="cards">
             {figures.bands.map((band) => (
-              <BandCard key={band.band} band={band} waits={waits.get(band.band) ?? []} onChanged={reload} />
+              <BandCard key={band.band} band={band} onChanged={reload} />
             ))}
           </div>
           <Workers workers={figures.workers} />
@@ -76,9 +75,9 @@ function Total({ bands, workers }: { bands: readonly BandView[]; workers: readon
   )
 }
 
-type CardProps = { band: BandView; waits: readonly { minute: number; seconds: number }[]; onChanged: () => void }
+type CardProps = { band: BandView; onChanged: () => void }
 
-function BandCard({ band, waits, onChanged }: CardProps) {
+function BandCard({ band, onChanged }: CardProps) {
   const { client } = useSession()
   const { act, isBusy } = useAction()
   const { band: name, pausedAt } = band
@@ -100,12 +99,12 @@ function BandCard({ band, waits, onChanged }: CardProps) {
           {isPaused ? 'Resume' : 'Pause'}
         </button>
       </header>
-      <BandFigures band={band} waits={waits} />
+      <BandFigures band={band} />
     </section>
   )
 }
 
-function BandFigures({ band, waits }: Pick<CardProps, 'band' | 'waits'>) {
+function BandFigures({ band }: Pick<CardProps, 'band'>) {
   const { waiting, admitted, running, oldestWaitSeconds, minutes } = band
   return (
     <>
@@ -140,12 +139,12 @@ function BandFigures({ band, waits }: Pick<CardProps, 'band' | 'waits'>) {
         unit={count}
       />
       <Plot
-        title="Longest wait while this page is open"
+        title="Longest wait"
         series={[
           {
             name: 'longest wait',
             tone: 'wait',
-            points: waits.map(({ minute, seconds }) => ({ minute, value: seconds })),
+            points: longestWaits(band, Date.now()),
           },
         ]}
         unit={(seconds) => (seconds === 0 ? '0 s' : duration(seconds))}

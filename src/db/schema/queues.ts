@@ -1,4 +1,4 @@
-import { bigint, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
+import { bigint, doublePrecision, index, integer, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core'
 import { bytea, moment } from './columns.ts'
 
 /** The three queues. Its row lock makes admission to a band single-file; `turn` is the last turn that was given out. */
@@ -33,6 +33,8 @@ export const bandMinutes = pgTable(
     started: integer('started').notNull().default(0),
     completed: integer('completed').notNull().default(0),
     failed: integer('failed').notNull().default(0),
+    /** Of those that began in it, how long the one had been ready that had been it longest. */
+    longestWaitSeconds: doublePrecision('longest_wait_seconds').notNull().default(0),
   },
   (table) => [primaryKey({ columns: [table.band, table.minute] })],
 )

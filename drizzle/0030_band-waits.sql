@@ -1,0 +1,1 @@
+ALTER TABLE "band_minutes" ADD COLUMN "longest_wait_seconds" double precision DEFAULT 0 NOT NULL;
