@@ -1,5 +1,5 @@
 import { type ReactNode, useEffect, useRef, useState } from 'react'
-import { useLiveState } from './use-live.ts'
+import { useLiveState, useOnline } from './use-live.ts'
 import { Icon } from './parts/icon.tsx'
 import { useRoute } from './router.ts'
 import { useSession } from './session.ts'
@@ -81,8 +81,11 @@ const connections = {
   closed: { tone: 'bad', text: 'Not live' },
 }
 
+const offline = { tone: 'bad', text: 'Offline' }
+
 function Connection() {
-  const { tone, text } = connections[useLiveState()]
+  const state = useLiveState()
+  const { tone, text } = useOnline() ? connections[state] : offline
   return (
     <span className={`connection ${tone}`} role="status">
       <span className="dot" aria-hidden="true" />
@@ -91,9 +94,10 @@ function Connection() {
   )
 }
 
-/** Says that nothing comes any more, once that has lasted longer than a moment. */
+/** Says that nothing comes any more: at once without a network, else once that has lasted longer than a moment. */
 function Offline() {
   const state = useLiveState()
+  const isOnline = useOnline()
   const [isLong, setLong] = useState(false)
   useEffect(() => {
     setLong(false)
@@ -101,11 +105,11 @@ function Offline() {
     const timer = setTimeout(() => setLong(true), 3000)
     return () => clearTimeout(timer)
   }, [state === 'live'])
-  if (!isLong) return null
+  if (!isLong && isOnline) return null
   return (
     <p className="offline" role="alert">
       <Icon name="alert" />
-      {navigator.onLine
+      {isOnline
         ? 'The server cannot be reached. What you see may be old; it is tried again by itself.'
         : 'You are offline. Uploads go on by themselves when the connection is back.'}
     </p>

@@ -12,6 +12,20 @@ export function useLiveState(): RoomState {
   )
 }
 
+/** Whether the browser has a network. It knows at once that there is none; that a connection is dead shows only at its next ping. */
+export function useOnline(): boolean {
+  return useSyncExternalStore(watchOnline, () => navigator.onLine)
+}
+
+function watchOnline(changed: () => void): () => void {
+  window.addEventListener('online', changed)
+  window.addEventListener('offline', changed)
+  return () => {
+    window.removeEventListener('online', changed)
+    window.removeEventListener('offline', changed)
+  }
+}
+
 /** Told what happens while the component is there. */
 export function useLive(listener: LiveListener): void {
   const { feed } = useSession()

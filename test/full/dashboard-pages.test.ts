@@ -6,7 +6,7 @@ import { z } from 'zod'
 import type { Client } from '../../src/client/node.ts'
 import { overflowOf, violationsOn } from '../dashboard/accessibility.ts'
 import { buildPage, closeTabs, openTab, type TabOptions } from '../support/browser.ts'
-import { walk } from '../support/keyboard.ts'
+import { nameOfFocus, walk } from '../support/keyboard.ts'
 import { type SdkUser, sdkUser } from '../support/sdk.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
@@ -94,10 +94,10 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     await change.getByRole('button', { name: 'Save' }).click()
     const vault = page.getByRole('region', { name: 'Vault', exact: true })
     await vault.getByRole('button', { name: 'Disable Vault' }).click()
-    await vault.getByText('Disabled').waitFor()
+    await vault.getByText('Disabled', { exact: true }).waitFor()
     expect(await client.admin.pool(made?.id ?? '')).toMatchObject({ disabledAt: expect.any(String) })
     await vault.getByRole('button', { name: 'Enable Vault' }).click()
-    await vault.getByText('Disabled').waitFor({ state: 'detached' })
+    await vault.getByText('Disabled', { exact: true }).waitFor({ state: 'detached' })
     await vault.getByRole('button', { name: 'Delete Vault' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
     await vault.waitFor({ state: 'detached' })
@@ -146,9 +146,7 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
       await page.goto(`${url()}/#${path}`)
       await page.locator('main .panel').first().waitFor()
       expect([path, await overflowOf(page)]).toEqual([path, 0])
-      const cut = await page
-        .locator('main button:visible, header button:visible, header a:visible')
-        .evaluateAll(outside)
+      const cut = await page.evaluate(outside)
       expect([path, cut]).toEqual([path, []])
     }
   })
@@ -160,22 +158,16 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
       const reached = await walk(page)
       expect(reached[0]).toMatchObject({ name: 'Skip to the content' })
       expect(reached.filter(({ isSeen }) => !isSeen)).toEqual([])
-      const shown = await page.locator('main button:visible:enabled, main a:visible').evaluateAll(namesOf)
+      const shown = z.array(z.string()).parse(await page.evaluate(buttonsAndLinks))
       const names = new Set(reached.map(({ name }) => name))
-      expect([
-        path,
-        z
-          .array(z.string())
-          .parse(shown)
-          .filter((name) => !names.has(name)),
-      ]).toEqual([path, []])
+      expect([path, shown.filter((name) => !names.has(name))]).toEqual([path, []])
       await page.close()
     }
     const page = await tab({ path: '/queues' })
     await page.getByRole('button', { name: 'Pause the low band' }).focus()
     await page.keyboard.press('Enter')
     await page.getByRole('button', { name: 'Resume the low band' }).waitFor()
-    expect(await page.getByRole('button', { name: 'Resume the low band' }).evaluate(isFocused)).toBe(true)
+    expect(await nameOfFocus(page)).toBe('Resume the low band')
     await page.keyboard.press('Space')
     await page.getByRole('button', { name: 'Pause the low band' }).waitFor()
     // A dialog takes the focus, keeps it, and gives it back.
@@ -190,7 +182,7 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     }
     await page.keyboard.press('Escape')
     await dialog.waitFor({ state: 'detached' })
-    expect(await page.getByRole('button', { name: 'New pool' }).evaluate(isFocused)).toBe(true)
+    expect(await nameOfFocus(page)).toBe('New pool')
   })
 
   it('and the reference of the API have nothing that axe objects to, nor is that too wide', async () => {
@@ -225,10 +217,11 @@ async function waitingIn(page: Page, band: string): Promise<string> {
 }
 
 // The page's own code, as text: what it names is the browser's and not ours.
-const isFocused = 'at => at === document.activeElement'
-const namesOf = "all => all.map(at => at.getAttribute('aria-label') ?? at.innerText.trim())"
+const all =
+  "[...document.querySelectorAll('header button, header a, main button:enabled, main a')].filter(at => at.checkVisibility())"
+const buttonsAndLinks = `${all}.filter(at => at.closest('main')).map(at => at.getAttribute('aria-label') ?? at.innerText.trim())`
 /** Those that lie beyond the left or right edge. */
-const outside = `all => all.filter(at => {
+const outside = `${all}.filter(at => {
   const { left, right, width } = at.getBoundingClientRect()
   return width > 0 && (left < -1 || right > document.documentElement.clientWidth + 1)
 }).map(at => at.getAttribute('aria-label') ?? at.innerText)`

@@ -24,3 +24,8 @@ export async function walk(page: Page): Promise<Stop[]> {
   }
   throw new Error('there is no end to it')
 }
+
+/** The name of what has the focus. */
+export async function nameOfFocus(page: Page): Promise<string | undefined> {
+  return stop.safeParse(await page.evaluate(focused)).data?.name
+}

@@ -13,11 +13,11 @@ export async function droppedFiles(transfer: DataTransfer): Promise<PickedFile[]
 }
 
 async function filesIn(entry: FileSystemEntry): Promise<PickedFile[]> {
-  if (entry instanceof FileSystemFileEntry) {
+  if (isFile(entry)) {
     const file = await new Promise<File>((resolve, reject) => entry.file(resolve, reject))
     return [{ file, name: entry.fullPath.replace(/^\//, '') }]
   }
-  if (!(entry instanceof FileSystemDirectoryEntry)) return []
+  if (!isFolder(entry)) return []
   const reader = entry.createReader()
   const found: PickedFile[] = []
   for (;;) {
@@ -26,4 +26,13 @@ async function filesIn(entry: FileSystemEntry): Promise<PickedFile[]> {
     if (some.length === 0) return found
     for (const inside of some) found.push(...(await filesIn(inside)))
   }
+}
+
+// Not by instanceof: Chromium does not name the classes of entries.
+function isFile(entry: FileSystemEntry): entry is FileSystemFileEntry {
+  return entry.isFile
+}
+
+function isFolder(entry: FileSystemEntry): entry is FileSystemDirectoryEntry {
+  return entry.isDirectory
 }

@@ -1,4 +1,4 @@
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from 'react'
+import { createContext, type ReactNode, useCallback, useContext, useEffect, useMemo, useRef, useState } from 'react'
 import { asError } from '../ask.ts'
 import { Icon } from './icon.tsx'
 
@@ -51,8 +51,17 @@ export function useAction(): {
 } {
   const say = useSay()
   const [isBusy, setBusy] = useState(false)
+  const pressed = useRef<Element | null>(null)
+  useEffect(() => {
+    if (isBusy) return
+    // A button that cannot be pressed for a while loses the focus, and who goes by keyboard would begin at the top again.
+    const at = pressed.current
+    if (at instanceof HTMLElement && at.isConnected && document.activeElement === document.body) at.focus()
+    pressed.current = null
+  }, [isBusy])
   const act = useCallback(
     async (does: () => Promise<unknown>, done?: string) => {
+      pressed.current = document.activeElement
       setBusy(true)
       try {
         await does()

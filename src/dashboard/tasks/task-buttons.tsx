@@ -40,8 +40,10 @@ export function TaskButtons({ task, hasWords = false, onDone }: Props) {
   const isOpen = !hasEnded(task)
   return (
     <>
-      {(status === 'Pending' || status === 'InProgress') && button('Pause', 'pause', () => client.tasks.pause(taskId))}
-      {status === 'Paused' && button('Resume', 'play', () => client.tasks.resume(taskId))}
+      {/* One after the other in one place, so that it keeps the focus. */}
+      {status === 'Pending' || status === 'InProgress'
+        ? button('Pause', 'pause', () => client.tasks.pause(taskId))
+        : status === 'Paused' && button('Resume', 'play', () => client.tasks.resume(taskId))}
       {isOpen && button('Cancel', 'close', () => client.tasks.cancel(taskId))}
       {(status === 'Failed' || status === 'Cancelled') && button('Retry', 'retry', retry)}
       {!isOpen && button('Delete', 'trash', () => client.tasks.delete(taskId))}
