@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { signToken } from '../../src/auth/token.ts'
 import { everyOperation } from '../support/operations.ts'
 import { fuzz, fuzzSettings } from '../support/fuzz/run.ts'
+import { fuzzLines } from '../support/fuzz/run-lines.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 import { secret } from '../support/system.ts'
 import { allThings } from '../support/things.ts'
@@ -25,6 +26,12 @@ it('no text in a query is more than the ledger can be asked for', async () => {
     const { status } = await client.call('GET', path, { headers: { authorization: `Bearer ${token}` } })
     expect([path, status]).toEqual([path, expect.toSatisfy((one: number) => one < 500)])
   }
+})
+
+it('what is no request, and nonsense to the doors of events, breaks and stalls nothing', async () => {
+  const { faults } = await fuzzLines(stage, { seed: 1, times: 150 })
+  expect(faults).toEqual([])
+  expect(stage.system.apis[0]?.output()).not.toContain('"level":"error"')
 })
 
 // The same ones every time; test/full has many, and others every time.

@@ -1,10 +1,10 @@
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import { afterAll } from 'vitest'
 
 /** What is asked of a store: `begin`, `part`, `complete`, `put` and `copy` are what S3 calls by longer names. */
-export type Asked = { what: string; headers: IncomingHttpHeaders }
+export type Asked = { what: string; headers: IncomingHttpHeaders; query: URLSearchParams; body: Buffer }
 export type Canned = { status: number; headers?: Record<string, string>; body?: string }
 
 export type CannedStore = {
@@ -44,10 +44,10 @@ export async function startCannedStore(): Promise<CannedStore> {
   const server = createServer((request, response) => {
     const { searchParams } = new URL(request.url ?? '/', 'http://any')
     const what = nameOf(request.method ?? '', searchParams, request.headers)
-    asked.push({ what, headers: request.headers })
-    void text(request).then(() => {
-      const { status, headers, body = '' } = turnOf(refusals.get(what)) ?? yes.get(what) ?? { status: 200 }
-      response.writeHead(status, { etag: '"e"', ...headers }).end(body)
+    void buffer(request).then((body) => {
+      asked.push({ what, headers: request.headers, query: searchParams, body })
+      const { status, headers, body: said = '' } = turnOf(refusals.get(what)) ?? yes.get(what) ?? { status: 200 }
+      response.writeHead(status, { etag: '"e"', ...headers }).end(said)
     })
   })
   await once(server.listen(0, '127.0.0.1'), 'listening')

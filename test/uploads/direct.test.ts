@@ -47,7 +47,9 @@ describeWithS3('chunks that go straight to the store', () => {
   const send = async (part: Part, piece = chunk(part.index)) => {
     const { status, etag } = await put(part, piece)
     expect(status).toBe(200)
-    return { index: part.index, etag, md5: md5(piece) }
+    // Some stores answer it without quotes, and some clients drop them.
+    const said = part.index % 2 === 0 ? etag : etag.replaceAll('"', '')
+    return { index: part.index, etag: said, md5: md5(piece) }
   }
   const report = (taskId: string, parts: unknown[]) => client.call('POST', path(taskId, '/parts'), { body: { parts } })
   const urls = (taskId: string, body?: unknown) => client.call('POST', path(taskId, '/urls'), { body })

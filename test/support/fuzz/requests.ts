@@ -4,6 +4,7 @@ import type { Parameter } from '../../../src/http/openapi.ts'
 import { leastOf, requiredIn, resolve, type Schemas, within } from '../../../src/http/reference/example.ts'
 import type { Walked } from '../operations.ts'
 import { openApi } from '../routes.ts'
+import { chance, pick } from './choose.ts'
 import { hostileBodies, hostileNumbers, hostileSegments, hostileTexts, hostileValues, pollution } from './hostile.ts'
 import type { Random } from '../../../scripts/chaos/random.ts'
 
@@ -191,14 +192,4 @@ function nested(depth: number): unknown {
   let value: unknown = 1
   for (let nth = 0; nth < depth; nth++) value = nth % 2 === 0 ? [value] : { a: value }
   return value
-}
-
-function chance({ next }: Random, probability: number): boolean {
-  return next() < probability
-}
-
-function pick<Item>(random: Random, items: readonly Item[]): Item {
-  const [item] = items.slice(random.whole(0, items.length - 1))
-  if (item === undefined) throw new Error('there is nothing to pick from')
-  return item
 }

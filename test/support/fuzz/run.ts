@@ -80,6 +80,11 @@ async function ask({ ids, tokens, operations, seed, url }: Season, nth: number, 
   if (fault !== undefined) report.faults.push(`seed ${seed}, request ${nth}: ${fault}\n  ${shown(request)}`)
 }
 
+/** What is in a text that is nobody's business. */
+export function leakIn(text: string): string | undefined {
+  return secrets.exec(text)?.[0]
+}
+
 /** Administrators may have closed it, and then nothing could be uploaded. */
 async function openDefaultPool(url: string, admin: string, poolId: string): Promise<void> {
   const headers = { authorization: `Bearer ${admin}`, 'content-type': 'application/json' }
@@ -110,7 +115,7 @@ async function faultOf(url: string, request: FuzzRequest, report: FuzzReport): P
     if (response.headers.has('x-injected') || response.headers.get('set-cookie')?.includes('injected')) {
       return 'a value became a header field'
     }
-    const [leak] = secrets.exec(text) ?? []
+    const leak = leakIn(text)
     if (leak !== undefined && !isDocument(request))
       return `answered what is nobody's business: ${leak}: ${text.slice(0, 500)}`
     if (text.includes(pollution) && !(body instanceof FormData) && !body?.includes(pollution))
