@@ -57,6 +57,7 @@ describeWithCeph('an object of more than 5 GiB in an S3 pool', () => {
     let expected = piece(0)
     // In one pass, a MiB at a time: what differs is counted, not shown.
     for await (const read of (await storage.read(copy?.key ?? '', range)) ?? []) {
+      if (!Buffer.isBuffer(read)) throw new TypeError('a stored object is read as bytes')
       for (let from = 0; from < read.length; ) {
         const length = Math.min(read.length - from, expected.length - at)
         if (read.compare(expected, at, at + length, from, from + length) !== 0) wrong++

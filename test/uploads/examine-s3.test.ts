@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { z } from 'zod'
 import { openPools, type Pools } from '../../src/files/pools.ts'
 import { registerJobs } from '../../src/tasks/define-job.ts'
+import { noTracing } from '../../src/tracing/tracing.ts'
 import { type Examination, examine } from '../../src/uploads/examine.ts'
 import { uploadStopped } from '../../src/uploads/stop.ts'
 import { loadConfig } from '../../src/config.ts'
@@ -45,8 +46,8 @@ describeWithS3('an examination of an S3 pool', { timeout: 60_000 }, () => {
     const stopped: ReturnType<typeof jobOf>['stopped'] = (query, task) =>
       uploadStopped({ sql, pools, log: silent }, query, task)
     const registry = registerJobs([{ ...jobOf(completed), type: 'FileUpload', stopped }])
-    const verbs = { registry, sealer: undefined, signals: { send: () => {} }, dispatcher: { admit: () => {} } }
-    return examine({ sql, pools, log: silent, ...verbs }, { graceMs: 0, mends })
+    const told = { signals: { send: () => {} }, dispatcher: { admit: () => {} }, tracing: noTracing }
+    return examine({ sql, pools, log: silent, registry, sealer: undefined, ...told }, { graceMs: 0, mends })
   }
   const kinds = ({ findings }: Examination) =>
     Object.fromEntries(findings.map(({ kind, count, mended }) => [kind, [count, mended]]))

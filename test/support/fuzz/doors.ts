@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { io } from 'socket.io-client'
 import { WebSocket } from 'ws'
 import type { Random } from '../../../scripts/chaos/random.ts'
@@ -28,7 +29,8 @@ type Names = { token: string; account: string; taskIds: readonly string[] }
 
 /** Requests over `/ws` that make no sense, most of them from somebody who is signed in, then one that does. */
 export async function fuzzWebSocket(random: Random, url: string, names: Names): Promise<Said> {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`)
+  const line = connect(Number(new URL(url).port), new URL(url).hostname)
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}/ws`, { createConnection: () => line })
   let text = ''
   socket.on('message', (data: Buffer) => void (text += data.toString('utf8').slice(0, 10_000)))
   socket.on('error', () => undefined)
@@ -41,7 +43,8 @@ export async function fuzzWebSocket(random: Random, url: string, names: Names): 
     if (chance(random, 0.9)) await within(first)
   }
   for (let count = random.whole(1, 12); count > 0 && socket.readyState === WebSocket.OPEN; count--) {
-    sendOdd(random, socket, names)
+    if (chance(random, 0.01)) line.write(bytesOf(random, random.whole(1, 200)))
+    else sendOdd(random, socket, names)
   }
   if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ type: 'ping', id: 'last' }))
   // It answers the last request, or has hung up before.
@@ -54,7 +57,6 @@ export async function fuzzWebSocket(random: Random, url: string, names: Names): 
 function sendOdd(random: Random, socket: WebSocket, names: Names): void {
   const kind = random.whole(0, 99)
   if (kind === 0) return socket.send(Buffer.from(pick(random, hostileTexts)))
-  if (kind === 1) return void Reflect.get(socket, '_socket').write(bytesOf(random, random.whole(1, 200)))
   if (kind === 2) return socket.send(bytesOf(random, 40), { binary: false })
   if (kind === 3) return socket.send('x'.repeat(70_000))
   if (kind === 4) return socket.ping(bytesOf(random, 100))
