@@ -7,6 +7,7 @@ import { appendEvent } from '../../src/db/events.ts'
 import { openSignals, type Signals } from '../../src/db/signals.ts'
 import { insertTasks } from '../../src/db/tasks.ts'
 import { openLog } from '../../src/log.ts'
+import { coresUsed, sharesOf } from './cores.ts'
 import { openDatabaseServer } from './database-server.ts'
 import { percentile, scratchFolder, scriptPath } from './measure.ts'
 import { type OurStack, startOurStack } from './our-stack.ts'
@@ -85,6 +86,7 @@ async function delays({ stack, database, signals, print }: Scene, size: Size, ro
   for (let round = 0; round <= rounds; round += 1) {
     received.clear()
     const count = size.perSecond * size.seconds
+    const before = await coresUsed(stack)
     const startedMs = performance.now()
     const writes = Array.from({ length: count }, async (_, index) => {
       await wait(startedMs + (1000 * index) / size.perSecond - performance.now())
@@ -102,11 +104,12 @@ async function delays({ stack, database, signals, print }: Scene, size: Size, ro
     )
     // The first round warms up.
     if (round === 0) continue
+    const after = await coresUsed(stack)
     // Another commit's signal may bring an event before its own commit has been answered.
     const delaysMs = [...received].map(([name, atMs]) => Math.max(0, atMs - (committed.get(name) ?? atMs)))
     const [p50, p99] = [percentile(delaysMs, 0.5), percentile(delaysMs, 0.99)]
     print(
-      `round ${round}  committed → received, ${size.perSecond} a second to ${size.accounts} clients: p50 ${shown(p50, 1)} ms, p99 ${shown(p99, 1)} ms (target <= 10)`,
+      `round ${round}  committed → received, ${size.perSecond} a second to ${size.accounts} clients: p50 ${shown(p50, 1)} ms, p99 ${shown(p99, 1)} ms (target <= 10); ${sharesOf(before, after)}`,
     )
   }
   for (const { socket } of watchers) socket.disconnect()

@@ -44,9 +44,10 @@ export class Watcher {
   async comeAndGo(over: AbortSignal): Promise<void> {
     const { random, signal } = this.#options
     while (!over.aborted) {
-      await this.#visit(random.whole(50, 4000))
+      // Most go soon: it is while a client comes and goes that something can be lost.
+      await this.#visit(random.next() < 0.7 ? random.whole(20, 400) : random.whole(400, 4000))
       // Some are back at once, and some have been away for long.
-      await pause(random.next() < 0.3 ? 0 : random.whole(20, 2500), signal)
+      await pause(random.next() < 0.5 ? 0 : random.whole(20, 2500), signal)
     }
   }
 
