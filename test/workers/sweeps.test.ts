@@ -171,7 +171,7 @@ describe('what the elected worker sweeps', () => {
       select gen_random_uuid(), ${randomUUID()}, id, 'a', 'text/plain', 1,
         case when n > 100 then now() - interval '25 hours' end, case when n <= 100 then now() - interval '1 second' end
       from given`
-    expect(await threeAtOnce('purged files')).toBe(1300)
+    expect(await sweepsOf('one').run('purged files')).toBe(1300)
     expect(await ledger.sql`select 1 from files`).toHaveLength(0)
     await ledger.sql`update objects set orphaned_at = now() - interval '2 minutes'`
     expect(await threeAtOnce('orphaned objects')).toBe(1300)
