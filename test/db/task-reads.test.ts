@@ -135,8 +135,17 @@ describe('on a ledger of 100,000 tasks', () => {
   it('counts what waits without reading a row of it, and reads of what is under way as much as there is', async () => {
     const [{ waiting }] = await sql<[{ waiting: number }]>`
       select count(*)::int as waiting from tasks where runnable and admitted_at is null`
+    await sql`vacuum tasks`
+    const rowsRead = async (): Promise<number> => {
+      await sql`select pg_stat_force_next_flush()`
+      const [row] = await sql<[{ count: number }]>`
+        select idx_tup_fetch::int as count from pg_stat_user_tables where relname = 'tasks'`
+      return row.count
+    }
+    const before = await rowsRead()
     const counted = await readsOf(() => countWaiting(sql))
     expect(counted).toEqual({ tasks_waiting: waiting })
+    expect((await rowsRead()) - before).toBe(0)
     await claim(await unclaimed(sql, 1))
     const underWay = await readsOf(() => listBands(sql))
     expect(Object.keys(underWay).sort()).toEqual(['tasks_admitted', 'tasks_leased'])
