@@ -141,6 +141,10 @@ describe.each(places)('the board of queues in $title', { timeout: 60_000 }, ({ r
       const refused = await ask(path, cookie, { method, ...body })
       expect([path, refused.status >= 404 && refused.status <= 405]).toEqual([path, true])
     }
+    // Nor are they there under the method that browsers send without being asked.
+    for (const path of ['/api/queues/pause', '/api/queues/normal/empty', `/api/queues/normal/${taskId}-0/clean`]) {
+      expect([path, (await ask(path, cookie)).status]).toEqual([path, 404])
+    }
     const listed = await ask('/api/queues?activeQueue=normal&status=prioritized', cookie)
     const normal = queuesView.parse(await listed.json()).queues.find(({ name }) => name === 'normal')
     expect(normal?.jobs.map(({ id }) => id)).toContain(`${taskId}-0`)
