@@ -82,7 +82,7 @@ runMain(async (env) => {
     log: scope('http'),
   })
   const following = followPools({ ...parts, log: scope('storage') })
-  const http = await listen(app, config)
+  const http = await listen(app, config, config.limits.http)
   realtime.attach(http.server)
   log.info({ url: http.url, engine: engine.kind }, 'listening')
 

@@ -9,6 +9,8 @@ export type LimitsConfig = {
   corsOrigins: string[]
   /** Requests that did not come by HTTPS are refused, by the word of a trusted proxy. */
   httpsOnly: boolean
+  /** What a client may take to send a request, and how large its head may be. */
+  http: { headWithinMs: number; requestWithinMs: number; maxHeadBytes: number }
 }
 
 const origin = /^https?:\/\/[^/?#\s*]+$/
@@ -17,6 +19,9 @@ export const limitSettings = {
   RATE_LIMIT_ACCOUNT_PER_MINUTE: whole(1, 10_000_000, 30_000),
   RATE_LIMIT_ADDRESS_PER_MINUTE: whole(1, 10_000_000, 1_000),
   RATE_LIMIT_SHARE_PER_MINUTE: whole(1, 10_000_000, 600),
+  HTTP_HEAD_TIMEOUT_SECONDS: whole(1, 3600, 30),
+  HTTP_REQUEST_TIMEOUT_SECONDS: whole(1, 86_400, 3600),
+  HTTP_MAX_HEAD_BYTES: whole(4096, 1_048_576, 16_384),
   TRUST_PROXY: z
     .string()
     .default('0')
@@ -44,5 +49,10 @@ export function limitsConfig(set: Read<typeof limitSettings>): LimitsConfig {
     trustedProxies: set.TRUST_PROXY,
     corsOrigins: set.CORS_ORIGINS,
     httpsOnly: set.HTTPS_ONLY,
+    http: {
+      headWithinMs: set.HTTP_HEAD_TIMEOUT_SECONDS * 1000,
+      requestWithinMs: set.HTTP_REQUEST_TIMEOUT_SECONDS * 1000,
+      maxHeadBytes: set.HTTP_MAX_HEAD_BYTES,
+    },
   }
 }

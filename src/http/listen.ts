@@ -10,16 +10,32 @@ export type Listening = {
   close: (withinMs: number) => Promise<void>
 }
 
-/** A chunk may come over a slow line; a body from which nothing comes at all is ended where it is read. */
-const longestRequestMs = 60 * 60_000
-const headersWithinMs = 30_000
+/**
+ * What a client may take for the head and for all of a request, and how large the head may be. A chunk may come over a slow
+ * line; a body from which nothing comes at all is ended where it is read.
+ */
+export type RequestBounds = { headWithinMs: number; requestWithinMs: number; maxHeadBytes: number }
+
+const usualBounds: RequestBounds = { headWithinMs: 30_000, requestWithinMs: 60 * 60_000, maxHeadBytes: 16_384 }
 /** Longer than load balancers keep idle connections, so that it is they who close them. */
 const idleConnectionMs = 65_000
 
 /** Serves an application. Throws the system's error when the address cannot be had (EADDRINUSE, EACCES). */
-export async function listen(app: RequestListener, { host, port }: { host: string; port: number }): Promise<Listening> {
+export async function listen(
+  app: RequestListener,
+  { host, port }: { host: string; port: number },
+  { headWithinMs, requestWithinMs, maxHeadBytes }: RequestBounds = usualBounds,
+): Promise<Listening> {
   const server = createServer(
-    { requestTimeout: longestRequestMs, headersTimeout: headersWithinMs, keepAliveTimeout: idleConnectionMs },
+    {
+      requestTimeout: requestWithinMs,
+      // Node takes no head longer than the whole.
+      headersTimeout: Math.min(headWithinMs, requestWithinMs),
+      // How often Node looks.
+      connectionsCheckingInterval: Math.min(30_000, headWithinMs),
+      keepAliveTimeout: idleConnectionMs,
+      maxHeaderSize: maxHeadBytes,
+    },
     app,
   )
   const responses = new Set<ServerResponse>()

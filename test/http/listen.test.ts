@@ -41,6 +41,18 @@ it.each([
   expect(heard.match(/fine/g) ?? []).toHaveLength(fields.includes('xchunked') ? 1 : 0)
 })
 
+it('takes the bounds of a request as they are set', async () => {
+  const bounds = { headWithinMs: 200, requestWithinMs: 60_000, maxHeadBytes: 4096 }
+  listening = await listen((_request, response) => response.end('fine'), { host: '127.0.0.1', port: 0 }, bounds)
+  const port = Number(new URL(listening.url).port)
+  const large = connect(port, '127.0.0.1')
+  large.end(`GET / HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(5000)}\r\n\r\n`)
+  expect(await text(large)).toMatch(/^HTTP\/1.1 431 /)
+  const slow = connect(port, '127.0.0.1')
+  slow.write('GET / HTTP/1.1\r\nHost: a\r\n')
+  expect(await text(slow)).toMatch(/^HTTP\/1.1 408 [^]*REQUEST_TIMEOUT/)
+})
+
 it('answers an ordinary request', async () => {
   expect(await say('GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')).toMatch(/^HTTP\/1.1 200 OK[^]*fine$/)
 })
