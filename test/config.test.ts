@@ -43,6 +43,7 @@ describe('the settings', () => {
         trustedProxies: 0,
         corsOrigins: [],
         httpsOnly: false,
+        http: { headWithinMs: 30_000, requestWithinMs: 3_600_000, maxHeadBytes: 16_384 },
       },
       storage: {
         uploadsPath: undefined,
