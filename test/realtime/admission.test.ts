@@ -94,6 +94,8 @@ test('a request that makes no sense is answered with what is wrong, and the conn
     { room: 7 },
     { room: 'task:1' },
     { room: `team:${account}` },
+    Buffer.from(`account:${account}`),
+    { room: Buffer.from(`account:${account}`) },
   ]) {
     const said = await ask(client, 'subscribe', request)
     expect(said).toMatchObject({ code: 'VALIDATION_FAILED', status: 400, details: { errors: expect.any(Array) } })
