@@ -43,6 +43,27 @@ export const readFacts = (query: Query) => query`
   pg_current_snapshot()::text as cursor, extract(epoch from pg_postmaster_start_time())::float8 as server_start,
   extract(epoch from now())::float8 as now`
 
+/** More numbers than a server gives out in the time that it may owe the disk. */
+const lostAtMost = 100_000
+
+/**
+ * From which transaction on the numbers below `xmax` may have been given out a second time since the server was started. What had
+ * not reached the disk when it crashed took its number with it, also where a snapshot of before says that it was seen.
+ */
+export async function readGivenAgain(query: Query, xmax: number): Promise<number> {
+  const [row] = await query<[{ first: number }]>`
+    select least(
+      pg_snapshot_xmin(pg_current_snapshot())::text::bigint,
+      (
+        select xid::text::bigint from task_events
+        where xid >= ${String(Math.max(3, xmax - lostAtMost))}::text::xid8 and xid < ${String(xmax)}::text::xid8
+          and created_at >= pg_postmaster_start_time()
+        order by xid limit 1
+      )
+    ) as first`
+  return row.first
+}
+
 async function readSince(sql: Query, cursor: string): Promise<Row[]> {
   // The upper bound keeps out what cannot be: rows of another server, whose transactions were numbered higher.
   return sql<Row[]>`

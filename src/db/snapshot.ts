@@ -36,6 +36,15 @@ export function sees({ xmin, xmax, running }: Snapshot, xid: number): boolean {
   return xid < xmin || (xid < xmax && !running.includes(xid))
 }
 
+/** The part of a snapshot that is about transactions below `first`. */
+export function below({ xmin, xmax, running }: Snapshot, first: number): Snapshot {
+  return {
+    xmin: Math.min(xmin, first),
+    xmax: Math.min(xmax, first),
+    running: running.filter((xid) => xid < first),
+  }
+}
+
 /** Whether one snapshot sees everything that another one does. */
 export function covers(one: Snapshot, other: Snapshot): boolean {
   return one.xmax >= other.xmax && one.running.every((xid) => !sees(other, xid))

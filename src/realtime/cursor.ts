@@ -1,10 +1,10 @@
 import type { Position } from '../db/event-replay.ts'
 import { checkSnapshot, type Snapshot } from '../db/snapshot.ts'
 
-/** Where a client stands in the events of a room, in which ledger, and when it was told so (ledger time in seconds). */
+/** Where a client stands in the events of a room, in which ledger, and when it was told so (ledger time in seconds, to the ms). */
 export type Cursor = { ledgerId: string; toldAt: number; position: Position }
 
-const version = '1'
+const version = '2'
 const taskIdForm = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/
 const ledgerIdForm = /^[0-9a-f]{12}$/
 const numberForm = /^[0-9a-z]{1,11}$/
@@ -12,7 +12,7 @@ const numberForm = /^[0-9a-z]{1,11}$/
 /** Puts a cursor into the text that clients keep and hand back, in characters that need no escaping anywhere. */
 export function encodeCursor({ ledgerId, toldAt, position }: Cursor): string {
   const { seen, within } = position
-  const head = [version, ledgerId, shorten(Math.floor(toldAt)), encodeSnapshot(seen)].join('.')
+  const head = [version, ledgerId, shorten(Math.floor(toldAt * 1000)), encodeSnapshot(seen)].join('.')
   if (within === undefined) return head
   return `${head}.${encodeSnapshot(within.upto)}${encodePlace(within)}`
 }
@@ -36,7 +36,7 @@ export function decodeCursor(text: string): Cursor | undefined {
   if (written !== version || rest.length > 0 || !seen || !ledgerIdForm.test(ledgerId) || !numberForm.test(toldAt)) {
     return undefined
   }
-  const told = Number.parseInt(toldAt, 36)
+  const told = Number.parseInt(toldAt, 36) / 1000
   if (uptoText === undefined) return { ledgerId, toldAt: told, position: { seen } }
   const upto = decodeSnapshot(uptoText)
   const taskId = taskIdForm

@@ -7,7 +7,8 @@ import {
   type Position,
   readMissedEvents,
 } from '../db/event-replay.ts'
-import { covers, parseSnapshot, type Snapshot } from '../db/snapshot.ts'
+import { readGivenAgain } from '../db/event-feed.ts'
+import { below, covers, parseSnapshot, type Snapshot } from '../db/snapshot.ts'
 import { AppError } from '../errors.ts'
 import { type Cursor, decodeCursor } from './cursor.ts'
 import type { Hub } from './hub.ts'
@@ -23,15 +24,26 @@ export type ReplayLimits = {
 export type Reset = 'foreign' | 'too-old'
 
 /** The position that a cursor names, or why it does not count here. */
-export function positionOf(
+export async function positionOf(
+  query: Query,
   text: string,
   ledger: Hub['ledger'],
   { maxAgeMs }: ReplayLimits,
-): { position: Position } | { reset: Reset } {
+): Promise<{ position: Position } | { reset: Reset }> {
   const cursor: Cursor | undefined = decodeCursor(text)
   if (cursor?.ledgerId !== ledger.ledgerId) return { reset: 'foreign' }
   if ((ledger.toldAt - cursor.toldAt) * 1000 > maxAgeMs) return { reset: 'too-old' }
-  return { position: cursor.position }
+  if (cursor.toldAt >= ledger.serverStart) return { position: cursor.position }
+  return { position: await keptPosition(query, cursor.position) }
+}
+
+/** What a position of before the server's last start is worth now: it may know numbers that were given out anew. */
+async function keptPosition(query: Query, { seen, within }: Position): Promise<Position> {
+  const first = await readGivenAgain(query, Math.max(seen.xmax, within?.upto.xmax ?? 0))
+  return {
+    seen: below(seen, first),
+    ...(within === undefined ? {} : { within: { ...within, upto: below(within.upto, first) } }),
+  }
 }
 
 export type Page = {

@@ -82,7 +82,8 @@ export class Subscription implements Listener {
       if (!request.snapshot) return { answer: this.#answer('none', null), begin: () => this.#goLive() }
       return this.#fromSnapshot(filter, readSnapshot)
     }
-    const known = positionOf(request.after, this.#deps.hub.ledger, this.#deps.limits)
+    const { hub, limits, sql } = this.#deps
+    const known = await positionOf(sql, request.after, hub.ledger, limits)
     if ('reset' in known) return this.#fromSnapshot(filter, readSnapshot, known.reset)
     return this.#fromPosition(filter, known.position, readSnapshot, request)
   }
