@@ -33,8 +33,8 @@ type TailOptions = {
   log: Log
   onBatch: (batch: EventBatch) => void
   /**
-   * Told when the ledger is another one than before, such as a standby that took over, or was started anew: what came in between is
-   * not known. A server that crashed gives out numbers again that were seen before.
+   * Told when the ledger is another one than before, such as a standby that took over, or one that crashed and gives out numbers
+   * again that were seen before: what came in between is not known.
    */
   onReset: (batch: EventBatch) => void
   /** Whether anybody is there to be told. While nobody is, batches come without events. Without it, always. */
@@ -139,8 +139,7 @@ async function readOn(sql: Sql, last: Place | undefined, { leaveOut }: { leaveOu
   const ledgerId = last?.serverStart === serverStart ? last.ledgerId : await readLedgerId(sql)
   const place = { cursor, snapshot: to, ledgerId, serverStart }
   const shared = { ledgerId, serverStart, toldAt, to }
-  const isSame = last?.ledgerId === ledgerId && last.serverStart === serverStart
-  const goesOn = isSame && covers(to, last.snapshot)
+  const goesOn = last !== undefined && last.ledgerId === ledgerId && covers(to, last.snapshot)
   const from = goesOn ? last.snapshot : to
   const cursorAt = lazily(() => batchCursors({ ...shared, from }))
   const batch = {
