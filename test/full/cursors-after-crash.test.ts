@@ -13,7 +13,8 @@ let postgres: OwnPostgres
 let database: Database
 
 beforeAll(async () => {
-  postgres = await startOwnPostgres({})
+  // So that it owes the disk for long enough.
+  postgres = await startOwnPostgres({ wal_writer_delay: '10s', autovacuum: 'off' })
   await migrate(postgres.databaseUrl)
   database = openDatabase(postgres.databaseUrl, { name: 'test', maxConnections: 2 })
 })
