@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Sql } from '../db/connect.ts'
-import { type FeedEvent, readNewEvents } from '../db/event-feed.ts'
+import { type FeedEvent, type FeedRead, readGivenAgain, readNewEvents } from '../db/event-feed.ts'
 import { readLedgerId } from '../db/ledger-id.ts'
-import { covers, parseSnapshot, type Snapshot } from '../db/snapshot.ts'
+import { below, covers, formatSnapshot, parseSnapshot, type Snapshot } from '../db/snapshot.ts'
 import type { Log } from '../log.ts'
 import { batchCursors } from './cursor.ts'
 
@@ -32,10 +32,7 @@ type TailOptions = {
   signals: { on: (kind: 'events', listener: () => void) => () => void }
   log: Log
   onBatch: (batch: EventBatch) => void
-  /**
-   * Told when the ledger is another one than before, such as a standby that took over, or one that crashed and gives out numbers
-   * again that were seen before: what came in between is not known.
-   */
+  /** Told when the ledger is another one than before, such as a standby that took over: what came in between is not known. */
   onReset: (batch: EventBatch) => void
   /** Whether anybody is there to be told. While nobody is, batches come without events. Without it, always. */
   isHeard?: () => boolean
@@ -132,15 +129,15 @@ async function tryRead(options: TailOptions, last: Place | undefined, retryMs: n
 }
 
 async function readOn(sql: Sql, last: Place | undefined, { leaveOut }: { leaveOut: boolean }): Promise<Read> {
-  const after = leaveOut ? undefined : last?.cursor
-  const { events, cursor, serverStart, now: toldAt, oldestAt } = await readNewEvents(sql, after)
+  const { after, read } = await readAfter(sql, last, leaveOut)
+  const { events, cursor, serverStart, now: toldAt, oldestAt } = read
   const to = parseSnapshot(cursor)
   if (to === undefined) throw new Error(`not a snapshot: ${cursor}`)
   const ledgerId = last?.serverStart === serverStart ? last.ledgerId : await readLedgerId(sql)
   const place = { cursor, snapshot: to, ledgerId, serverStart }
   const shared = { ledgerId, serverStart, toldAt, to }
-  const goesOn = last !== undefined && last.ledgerId === ledgerId && covers(to, last.snapshot)
-  const from = goesOn ? last.snapshot : to
+  const goesOn = after !== undefined && last?.ledgerId === ledgerId && covers(to, after)
+  const from = goesOn ? after : to
   const cursorAt = lazily(() => batchCursors({ ...shared, from }))
   const batch = {
     ...shared,
@@ -150,6 +147,21 @@ async function readOn(sql: Sql, last: Place | undefined, { leaveOut }: { leaveOu
   }
   const lagSeconds = goesOn && oldestAt !== null ? toldAt - oldestAt : undefined
   return { kind: last === undefined ? 'start' : goesOn ? 'next' : 'reset', batch, place, leftOut: leaveOut, lagSeconds }
+}
+
+/** Reads what came after the last place, or nothing but where the ledger is; answers as well after what that was. */
+async function readAfter(
+  sql: Sql,
+  last: Place | undefined,
+  leaveOut: boolean,
+): Promise<{ after: Snapshot | undefined; read: FeedRead }> {
+  const read = await readNewEvents(sql, leaveOut ? undefined : last?.cursor)
+  if (last === undefined || read.serverStart === last.serverStart) return { after: last?.snapshot, read }
+  // A server that crashed gives out numbers again which the last read has seen.
+  const after = below(last.snapshot, await readGivenAgain(sql, last.snapshot.xmax))
+  const again = leaveOut ? read : await readNewEvents(sql, formatSnapshot(after))
+  if (again.serverStart !== read.serverStart) throw new Error('the database was started anew in the middle of a read')
+  return { after, read: again }
 }
 
 function lazily<Made>(make: () => Made): () => Made {

@@ -62,7 +62,7 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
     for (const response of streams) response.end()
   }
   const reset = (batch: Parameters<Hub['publish']>[0]): void => {
-    log.warn('the ledger has crashed or was replaced; every client comes back and asks')
+    log.warn('the ledger was replaced by another one; every client comes back and asks')
     hub.publish(batch)
     for (const door of doors) door.drop()
     endStreams()

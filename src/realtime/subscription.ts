@@ -39,9 +39,9 @@ type State =
   /** Not listening: reading what was missed, page by page. */
   | { kind: 'reading'; position: Position }
   /** Listening while the last page is read. */
-  | { kind: 'joining'; position: Position; held: Held[] }
-  /** Listening; what `floor` sees was in the replay or the snapshot. */
-  | { kind: 'settling'; position: Position; floor: Snapshot }
+  | { kind: 'joining'; position: Position; held: Held[]; serverStart: number }
+  /** Listening; what `floor` sees, by the numbers that this server has given out since its start, was in the replay or the snapshot. */
+  | { kind: 'settling'; position: Position; floor: Snapshot; serverStart: number }
   | { kind: 'live' }
   | { kind: 'ended'; position: Position }
 
@@ -101,7 +101,7 @@ export class Subscription implements Listener {
       state.held.push({ event, batch, packets })
       return false
     }
-    if (state.kind === 'settling' && covers(batch.from, state.floor)) this.#state = { kind: 'live' }
+    if (state.kind === 'settling' && hasPassed(batch, state)) this.#state = { kind: 'live' }
     else if (state.kind === 'settling') return this.#settle(state, event, batch, packets)
     if (this.#state.kind !== 'live') return false
     this.client.deliver(packets)
@@ -146,11 +146,14 @@ export class Subscription implements Listener {
   ): Promise<Page | 'foreign'> {
     const { hub, sql } = this.#deps
     const key = keyOf(this.room)
-    if (this.#state.kind !== 'ended') this.#state = { kind: 'joining', position, held: [] }
+    const { ledger } = hub
+    if (this.#state.kind !== 'ended') {
+      this.#state = { kind: 'joining', position, held: [], serverStart: ledger.serverStart }
+    }
     hub.listen(key, this)
     let page: Page | 'foreign' | undefined
     try {
-      page = await readPage(sql, hub.ledger, { filter, ...wanted })
+      page = await readPage(sql, ledger, { filter, ...wanted })
       return page
     } finally {
       if (page === undefined || page === 'foreign' || page.more || this.#hasEnded()) hub.leave(key, this)
@@ -184,10 +187,9 @@ export class Subscription implements Listener {
     this.#sendPage(page)
     const state = this.#state
     if (state.kind !== 'joining') return
-    this.#state = { kind: 'settling', position: page.position, floor: page.position.seen }
-    for (const { event, batch, packets } of state.held) {
-      if (this.#state.kind === 'settling') this.#settle(this.#state, event, batch, packets)
-    }
+    const { position } = page
+    this.#state = { kind: 'settling', position, floor: position.seen, serverStart: state.serverStart }
+    for (const { event, batch, packets } of state.held) this.onEvent(event, batch, packets)
   }
 
   #sendPage({ events }: Page): void {
@@ -240,4 +242,9 @@ export class Subscription implements Listener {
     this.#state = { kind: 'live' }
     this.#deps.hub.listen(keyOf(this.room), this)
   }
+}
+
+/** Whether none of a batch was in the replay or the snapshot that somebody settles from. */
+function hasPassed(batch: EventBatch, { floor, serverStart }: Extract<State, { kind: 'settling' }>): boolean {
+  return batch.serverStart > serverStart || covers(batch.from, floor)
 }

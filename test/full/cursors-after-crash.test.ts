@@ -42,7 +42,15 @@ test('a client misses nothing of a ledger that crashed and gives out again the t
   const after = String(client.notices[0]?.data['after'])
   expect(decodeCursor(after)?.position.seen.xmax).toBeGreaterThanOrEqual(seen.xmax)
 
-  const dropped = new Promise((resolve) => staying.socket.once('disconnect', resolve))
+  // So has the process itself, for those who stay.
+  await vi.waitFor(async () => {
+    const other = await connect(node.url, account, { rooms: [{ room }] })
+    await vi.waitFor(() => expect(other.notices).toHaveLength(1), deadline)
+    const place = decodeCursor(String(other.notices[0]?.data['after']))
+    expect(place?.position.seen.xmax).toBeGreaterThanOrEqual(seen.xmax)
+  }, deadline)
+  let drops = 0
+  staying.socket.on('disconnect', () => drops++)
   await postgres.kill9()
   await postgres.start()
   await vi.waitFor(() => commitEvents({ sql, ...quiet }, [task]), deadline)
@@ -51,13 +59,15 @@ test('a client misses nothing of a ledger that crashed and gives out again the t
   // Else this shows nothing.
   expect(row.xid).toBeLessThan(seen.xmax)
 
-  await dropped
+  await vi.waitFor(() => expect(seqs(staying)).toEqual([1, 2]), deadline)
   const back = await connect(node.url, account, { rooms: [{ room, after }] })
   await vi.waitFor(() => expect(seqs(back)).toEqual([2]), deadline)
   const again = await connect(node.url, account, { rooms: [{ room, after: staying.received[0]?.after }] })
   await vi.waitFor(() => expect(seqs(again)).toEqual([2]), deadline)
   await commitEvents({ sql, ...quiet }, [task])
   for (const one of [back, again]) await vi.waitFor(() => expect(seqs(one)).toEqual([2, 3]), deadline)
+  await vi.waitFor(() => expect(seqs(staying)).toEqual([1, 2, 3]), deadline)
+  expect(drops).toBe(0)
   // What it was told since is a place in the ledger as it is now.
   const last = await connect(node.url, account, { rooms: [{ room, after: back.received[0]?.after }] })
   await vi.waitFor(() => expect(seqs(last)).toEqual([3]), deadline)
