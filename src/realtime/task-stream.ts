@@ -43,6 +43,8 @@ export async function streamTask(deps: StreamDeps, request: StreamRequest, respo
     // Otherwise nginx would keep events back until it has a buffer full.
     'X-Accel-Buffering': 'no',
   })
+  // The head leaves with what is written first, and there may be nothing to tell for long.
+  response.write(':\n\n')
   const stream = new TaskStream(deps, request, response)
   await stream.run()
 }

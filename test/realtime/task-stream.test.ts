@@ -56,6 +56,19 @@ test('the history comes first, then what happens, and the stream ends with the t
   expect((await stream(client, taskId, { 'last-event-id': '3' })).response.status).toBe(204)
 })
 
+test('it is open at once, also when there is nothing to tell for long', async () => {
+  const client = await stage.client()
+  const taskId = await createTask(client, 'Count', { to: 2, everyMs: 600_000 })
+  await untilStatus(client, taskId, 'InProgress')
+  const open = await fetch(`${client.url}/api/tasks/${taskId}/events`, {
+    headers: { authorization: `Bearer ${client.token}`, accept: 'text/event-stream', 'last-event-id': '2' },
+    signal: AbortSignal.timeout(5000),
+  })
+  expect(open.status).toBe(200)
+  await open.body?.cancel()
+  await verb(client, taskId, 'cancel')
+})
+
 test('a task that was tried again after its end is told to its last end', async () => {
   const client = await stage.client()
   const taskId = await createTask(client, 'Flaky', { failures: 3 })
