@@ -26,7 +26,8 @@ describe('FileCompress, stopped half-way', { timeout: 120_000 }, () => {
     client = await stage.client()
     fileIds = [
       await storedFile(stage, client, text(100_000), 'first'),
-      await storedFile(stage, client, Buffer.concat([text(3_000_000), randomBytes(7_000_000)]), 'second'),
+      // Far more than a zstd archive is written in at once.
+      await storedFile(stage, client, Buffer.concat([text(3_000_000), randomBytes(18_000_000)]), 'second'),
       await storedFile(stage, client, text(1_000_000), 'third'),
     ]
   })
