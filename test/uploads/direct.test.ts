@@ -86,6 +86,28 @@ describeWithS3('chunks that go straight to the store', () => {
     }
   })
 
+  it('are nobody’s to publish: what a sender adds to a signed request is refused, or changes nothing', async () => {
+    const { taskId, parts } = await begin()
+    const sent = []
+    for (const part of parts) {
+      const added = { ...part, headers: { ...part.headers, 'content-type': 'text/html', 'x-amz-acl': 'public-read' } }
+      const { status, etag } = await put(added, chunk(part.index))
+      // Some stores take only what was signed.
+      expect([200, 403]).toContain(status)
+      sent.push(status === 200 ? { index: part.index, etag, md5: md5(chunk(part.index)) } : await send(part))
+    }
+    await report(taskId, sent)
+    const { status, body: file } = await client.complete(taskId)
+    expect(status).toBe(200)
+    const redirect = await fetch(`${client.url}/api/files/${file['id']}/content`, {
+      headers: { authorization: `Bearer ${client.token}` },
+      redirect: 'manual',
+    })
+    const signed = redirect.headers.get('location') ?? ''
+    expect((await fetch(signed)).status).toBe(200)
+    expect((await fetch(signed.replace(/\?.*/, ''))).status).toBe(403)
+  })
+
   it('are bound to their length, and to their MD5 where that was told before', async () => {
     const { taskId, parts } = await begin()
     const [first] = parts
