@@ -1,10 +1,10 @@
 const sizeUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
-/** Bytes as people read them: `12.3 MiB`. */
+/** Bytes as people read them: `12.3 MiB`. Never wider than 9 characters, so that a line of progress keeps its place. */
 export function formatBytes(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(sizeUnits.length - 1, Math.floor(Math.log2(bytes) / 10))
   const amount = bytes / 1024 ** power
-  return `${power === 0 ? Math.round(amount) : amount.toFixed(1)} ${sizeUnits[power]}`
+  return `${amount.toFixed(power === 0 || amount >= 999.95 ? 0 : 1)} ${sizeUnits[power]}`
 }
 
 /** Seconds as people read them: `1 h 05 min`, `2 min 03 s`, `7 s`. */
