@@ -25,7 +25,7 @@ export function completionOf(commands: () => readonly Command[]): Command {
   }
 }
 
-/** bash's own way, which zsh knows by bashcompinit. */
+/** bash's own way, which zsh knows by bashcompinit. Where no word fits, shells complete names of files by themselves. */
 function script(commands: readonly Command[]): string {
   const cases = commands.map(({ name, flags, words = [] }) => {
     const offered = [...words, ...flagNames({ ...flags, ...commonFlags })].join(' ')
@@ -49,9 +49,8 @@ ${cases.join('\n')}
 ${values.join('\n')}
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
-  [ "\${#COMPREPLY[@]}" -gt 0 ] || COMPREPLY=($(compgen -f -- "$current"))
 }
-complete -o filenames -F _longshore longshore`
+complete -o default -F _longshore longshore`
 }
 
 function flagNames(flags: Flags): string[] {

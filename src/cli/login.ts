@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises'
 import { Writable } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import type { Command, Context } from './command.ts'
-import { UsageError } from './exit.ts'
+import { Interrupted, UsageError } from './exit.ts'
 import { requireWords } from './parse.ts'
 import { forgetAccount, keepAccount, openClient } from './sign-in.ts'
 
@@ -48,11 +48,18 @@ async function readToken({ stdin, signal, terminal }: Context): Promise<string> 
 
 /** What is typed is not shown. */
 async function askHidden(input: NodeJS.ReadStream, signal: AbortSignal, stdout: NodeJS.WriteStream): Promise<string> {
-  stdout.write('Token: ')
   const output = new Writable({ write: (_chunk, _encoding, done) => done() })
   const asking = createInterface({ input, output, terminal: true })
+  // A terminal that shows nothing does not turn Ctrl-C into a signal either.
+  const interrupted = new AbortController()
+  asking.once('SIGINT', () => interrupted.abort(new Interrupted('It was interrupted.')))
+  // Only now, when the terminal does not show any more what is typed: who sees the question may paste at once.
+  stdout.write('Token: ')
   try {
-    return await asking.question('', { signal })
+    return await asking.question('', { signal: AbortSignal.any([signal, interrupted.signal]) })
+  } catch (error) {
+    interrupted.signal.throwIfAborted()
+    throw error
   } finally {
     asking.close()
     stdout.write('\n')
