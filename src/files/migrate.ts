@@ -68,6 +68,8 @@ class PoolMigration {
   readonly #state: MigrationCheckpoint
   readonly #failed = new Set<string>()
   #copied: FileRow[] = []
+  /** What is copied, or being copied, and that no file refers to yet. */
+  #aheadBytes = 0
 
   constructor(deps: OutputDeps, plan: MigrationPlan, context: Context, outputs: TaskOutputs) {
     this.#deps = deps
@@ -121,7 +123,8 @@ class PoolMigration {
   async #copy(file: FileRow): Promise<void> {
     if (this.#failed.has(file.objectId)) return
     try {
-      if (!this.#outputs.finished(file.objectId)) await this.#copyBytes(file)
+      if (this.#outputs.finished(file.objectId)) this.#aheadBytes += file.sizeBytes
+      else await this.#copyBytes(file)
       this.#copied.push(file)
     } catch (error) {
       if (!(error instanceof Permanent)) throw error
@@ -134,9 +137,20 @@ class PoolMigration {
   }
 
   async #copyBytes(file: FileRow): Promise<void> {
-    const { signal } = this.#context
     const plan = copyPlan(file, this.#plan.targetPoolId)
-    await copySource(this.#deps, this.#outputs, { plan, file }, { signal, throttle: this.#throttle })
+    let countedBytes = 0
+    const onBytes = (countBytes: number): void => {
+      countedBytes += countBytes
+      this.#aheadBytes += countBytes
+      this.#tell()
+    }
+    const how = { signal: this.#context.signal, onBytes, throttle: this.#throttle }
+    try {
+      await copySource(this.#deps, this.#outputs, { plan, file }, how)
+    } catch (error) {
+      this.#aheadBytes -= countedBytes
+      throw error
+    }
   }
 
   /** Has the files of what was copied refer to the copies, and notes how far that is, in one transaction. */
@@ -146,6 +160,8 @@ class PoolMigration {
     const state = this.#state
     const objectIds = copied.map((file) => file.objectId)
     const before = structuredClone(state.done)
+    const sizeBytes = copied.reduce((sum, file) => sum + file.sizeBytes, 0)
+    let notSwitchedBytes = sizeBytes
     await this.#context.underClaim(async (query) => {
       const { scope } = this.#plan
       const fileIds = await listFilesOf(query, objectIds, scope)
@@ -155,12 +171,20 @@ class PoolMigration {
       Object.assign(state.done, {
         filesProcessed: before.filesProcessed + moved.length,
         objectsCopied: before.objectsCopied + copied.length,
-        bytesCopied: before.bytesCopied + copied.reduce((sum, file) => sum + file.sizeBytes, 0),
+        bytesCopied: before.bytesCopied + sizeBytes,
       })
+      // At once with it, since others copy meanwhile and tell the sum of both.
+      this.#aheadBytes -= notSwitchedBytes
+      notSwitchedBytes = 0
       state.hasMoved ||= moved.length > 0
       await this.#context.saveCheckpoint(state, query)
     })
+    this.#tell()
+  }
+
+  #tell(): void {
     const { totalBytes } = this.#plan
-    this.#context.progress(totalBytes === 0 ? 0 : Math.min(99, (100 * state.done.bytesCopied) / totalBytes))
+    const bytes = this.#state.done.bytesCopied + this.#aheadBytes
+    this.#context.progress(totalBytes === 0 ? 0 : Math.min(99, (100 * bytes) / totalBytes))
   }
 }

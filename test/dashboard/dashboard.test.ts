@@ -2,57 +2,44 @@ import { createHash, randomBytes } from 'node:crypto'
 import { open, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it } from 'vitest'
 import { makeSignInCode } from '../../src/auth/sign-in-code.ts'
-import type { Client } from '../../src/client/node.ts'
-import { buildPage, closeTabs, openTab, type TabOptions } from '../support/browser.ts'
-import { type SdkUser, sdkUser } from '../support/sdk.ts'
-import { openStage, type Stage } from '../support/stage.ts'
+import { openTab } from '../support/browser.ts'
+import { useDashboard } from '../support/dashboard.ts'
+import { sdkUser } from '../support/sdk.ts'
+import type { Stage } from '../support/stage.ts'
 import { until } from '../support/system.ts'
-import { withTestTypes } from '../support/tasks.ts'
 import { overflowOf, violationsOn } from './accessibility.ts'
 
 describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, () => {
-  let stage: Stage
-  let user: SdkUser
-  let client: Client
-  const url = (): string => stage.system.urls[0] ?? ''
-  const tab = (options: Omit<TabOptions, 'url'> = {}) => openTab({ url: url(), token: user.token, ...options })
-
-  beforeAll(async () => {
-    buildPage()
-    stage = await openStage({ env: withTestTypes })
-    user = await sdkUser({ admin: true })
-    client = user.open(url())
-  })
-  afterEach(closeTabs)
-  afterAll(() => stage.close())
+  const dashboard = useDashboard()
+  const { tab } = dashboard
 
   it('is served to everybody, under a policy that takes nothing from elsewhere, and hides no path of the API', async () => {
-    const page = await fetch(`${url()}/`)
+    const page = await fetch(`${dashboard.url}/`)
     expect(page.status).toBe(200)
     expect(page.headers.get('cache-control')).toBe('no-cache')
     expect(page.headers.get('content-security-policy')).toMatch(
       /default-src 'none';.*script-src 'self' 'wasm-unsafe-eval';/,
     )
     const [, script = ''] = /src="\.(\/assets\/[^"]+\.js)"/.exec(await page.text()) ?? []
-    const asset = await fetch(url() + script)
+    const asset = await fetch(dashboard.url + script)
     expect(asset.headers.get('cache-control')).toBe('public, max-age=31536000, immutable')
     for (const path of ['/api/nothing', '/drive/nothing', '/health/nothing', '/assets/nothing.js', '/files']) {
-      const answer = await fetch(url() + path)
+      const answer = await fetch(dashboard.url + path)
       expect([path, answer.status, JSON.parse(await answer.text()).code]).toEqual([path, 404, 'ROUTE_NOT_FOUND'])
     }
   })
 
   it('says why a token is not taken, takes a good one, and lets go of it', async () => {
-    const page = await openTab({ url: url(), path: '/tasks' })
+    const page = await openTab({ url: dashboard.url, path: '/tasks' })
     await page.getByLabel('Token').fill('nonsense')
     await page.getByRole('button', { name: 'Sign in' }).click()
     await expectText(page, 'This is not a token.')
-    await page.getByLabel('Token').fill(`${user.token}x`)
+    await page.getByLabel('Token').fill(`${dashboard.user.token}x`)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('alert').filter({ hasText: 'token' }).waitFor()
-    await page.getByLabel('Token').fill(user.token)
+    await page.getByLabel('Token').fill(dashboard.user.token)
     await page.getByRole('button', { name: 'Sign in' }).click()
     await page.getByRole('heading', { name: 'Tasks', level: 1 }).waitFor()
     await page.getByRole('button', { name: 'Sign out' }).click()
@@ -62,16 +49,16 @@ describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, ()
   })
 
   it('a link signs in once, and its code is in the address no longer', async () => {
-    const code = await makeSignInCode(stage.system.dataDir, user.token)
-    const page = await openTab({ url: url(), path: `/sign-in/${code}` })
+    const code = await makeSignInCode(dashboard.stage.system.dataDir, dashboard.user.token)
+    const page = await openTab({ url: dashboard.url, path: `/sign-in/${code}` })
     await page.getByRole('heading', { name: 'Files', level: 1 }).waitFor()
-    expect(page.url()).toBe(`${url()}/#/files`)
-    const late = await openTab({ url: url(), path: `/sign-in/${code}` })
+    expect(page.url()).toBe(`${dashboard.url}/#/files`)
+    const late = await openTab({ url: dashboard.url, path: `/sign-in/${code}` })
     await expectText(late, 'This link has been used')
   })
 
   it('uploads 200 MiB through a reload in the middle, and sends only what was missing', async () => {
-    const path = join(user.folder, 'film.mp4')
+    const path = join(dashboard.user.folder, 'film.mp4')
     const hash = await writeLargeFile(path, 200)
     const page = await tab()
     const network = await paceUploads(page, 24)
@@ -79,8 +66,8 @@ describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, ()
     await until(async () => ((await progressOf(page, 'film.mp4')) >= 30 ? true : undefined))
     await page.reload()
     await network.full()
-    const [unfinished] = (await client.uploads.list({ status: 'InProgress' })).items
-    const { uploadedChunks } = await client.uploads.get(unfinished?.taskId ?? '')
+    const [unfinished] = (await dashboard.client.uploads.list({ status: 'InProgress' })).items
+    const { uploadedChunks } = await dashboard.client.uploads.get(unfinished?.taskId ?? '')
     expect(uploadedChunks.length).toBeGreaterThanOrEqual(12)
     const sent: number[] = []
     page.on('request', (request) => {
@@ -93,7 +80,7 @@ describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, ()
     await expectText(page, 'Uploaded and verified', 60_000)
     expect(sent.length).toBeGreaterThan(0)
     expect(sent.filter((index) => uploadedChunks.includes(index))).toEqual([])
-    const { items } = await client.files.list({ name: 'film.mp4' })
+    const { items } = await dashboard.client.files.list({ name: 'film.mp4' })
     expect(items).toMatchObject([{ size: 200 * 1024 * 1024, hash }])
     await page.getByRole('table', { name: 'Files' }).getByText('film.mp4').waitFor()
 
@@ -102,7 +89,7 @@ describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, ()
   })
 
   it('makes a task of selected files by a form of its type’s schema, and shows its way to the end', async () => {
-    const path = join(user.folder, 'letters.txt')
+    const path = join(dashboard.user.folder, 'letters.txt')
     await writeFile(path, 'Dear Ada, '.repeat(1000))
     const page = await tab()
     await page.getByLabel('Choose files').setInputFiles(path)
@@ -120,46 +107,50 @@ describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, ()
       expect.stringContaining('Started'),
       expect.stringContaining('Completed'),
     ])
-    expect((await client.files.list({ name: 'letters.tar.gz' })).total).toBe(1)
+    expect((await dashboard.client.files.list({ name: 'letters.tar.gz' })).total).toBe(1)
   })
 
   it('shows what others do as it happens; cancels and tries again', async () => {
     const page = await tab({ path: '/tasks?type=Count' })
     await expectText(page, 'No task fits')
-    const { taskId } = await client.tasks.create({ type: 'Count', name: 'The long one', parameters: { to: 100_000 } })
+    const { taskId } = await dashboard.client.tasks.create({
+      type: 'Count',
+      name: 'The long one',
+      parameters: { to: 100_000 },
+    })
     const row = page.getByRole('row', { name: /The long one/ })
     await row.getByText('Running').waitFor()
     await row.getByRole('button', { name: 'Cancel' }).click()
     await row.getByText('Cancelled').waitFor()
-    await until(async () => ((await client.tasks.get(taskId)).status === 'Cancelled' ? true : undefined))
+    await until(async () => ((await dashboard.client.tasks.get(taskId)).status === 'Cancelled' ? true : undefined))
     await row.getByRole('button', { name: 'Retry' }).click()
     await row.getByText('Running').waitFor()
     await row.getByRole('button', { name: 'Pause' }).click()
     await row.getByText('Paused').waitFor()
     await row.getByRole('button', { name: 'Cancel' }).click()
 
-    const short = await client.tasks.create({ type: 'Count', name: 'The short one', parameters: { to: 60 } })
+    const short = await dashboard.client.tasks.create({ type: 'Count', name: 'The short one', parameters: { to: 60 } })
     await page
       .getByRole('row', { name: /The short one/ })
       .getByText('Completed')
       .waitFor()
-    const [first, second] = await client.tasks.createBatch([
+    const [first, second] = await dashboard.client.tasks.createBatch([
       { ref: 'one', type: 'Count', name: 'First', parameters: { to: 100_000 } },
       { type: 'Echo', name: 'Second', after: ['one'] },
     ])
-    await page.goto(`${url()}/#/tasks/${second?.taskId}`)
+    await page.goto(`${dashboard.url}/#/tasks/${second?.taskId}`)
     await page.getByRole('region', { name: 'Chain' }).getByRole('link', { name: 'First' }).click()
     await page.getByRole('region', { name: 'Chain' }).getByRole('link', { name: 'Second' }).waitFor()
     await page.getByRole('button', { name: 'Cancel First' }).click()
     await page.getByRole('region', { name: 'How it stands' }).getByText('Cancelled', { exact: true }).waitFor()
-    expect(await client.tasks.get(first?.taskId ?? '')).toMatchObject({ status: 'Cancelled' })
-    await client.tasks.delete(short.taskId)
+    expect(await dashboard.client.tasks.get(first?.taskId ?? '')).toMatchObject({ status: 'Cancelled' })
+    await dashboard.client.tasks.delete(short.taskId)
   })
 
   it('makes only the rows of 10,000 tasks that are near what is seen, and gets to the last', async () => {
     const owner = await sdkUser()
-    const { taskId } = await owner.open(url()).tasks.run({ type: 'Echo', name: 'Number 0' })
-    await copyTask(stage, taskId, 10_000)
+    const { taskId } = await owner.open(dashboard.url).tasks.run({ type: 'Echo', name: 'Number 0' })
+    await copyTask(dashboard.stage, taskId, 10_000)
     const page = await tab({ path: '/tasks', token: owner.token })
     await expectText(page, '10,001 tasks')
     await page.getByRole('row', { name: /Number 1 / }).waitFor()
@@ -171,14 +162,14 @@ describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, ()
   })
 
   it('has nothing on any page that axe objects to, in light and dark, nor is any too wide for a phone', async () => {
-    const task = await client.tasks.run({ type: 'Count', parameters: { to: 2 } })
+    const task = await dashboard.client.tasks.run({ type: 'Count', parameters: { to: 2 } })
     const paths = ['/files', '/files?trash=1', '/tasks', `/tasks/${task.taskId}`, '/queues', '/pools']
     const problems: string[] = []
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await tab({ colorScheme })
       for (const path of paths) {
         await page.setViewportSize({ width: 1280, height: 800 })
-        await page.goto(`${url()}/#${path}`)
+        await page.goto(`${dashboard.url}/#${path}`)
         await page.locator('main .panel').first().waitFor()
         problems.push(...(await violationsOn(page)).map((problem) => `${colorScheme} ${path} ${problem}`))
         await page.setViewportSize({ width: 360, height: 740 })
@@ -187,7 +178,7 @@ describe.skipIf(!inject('hasChromium'))('the dashboard', { timeout: 90_000 }, ()
       }
       await page.close()
     }
-    const signIn = await openTab({ url: url() })
+    const signIn = await openTab({ url: dashboard.url })
     await signIn.getByLabel('Token').waitFor()
     problems.push(...(await violationsOn(signIn)))
     expect(problems).toEqual([])

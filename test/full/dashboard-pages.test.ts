@@ -1,38 +1,23 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Page } from 'playwright-core'
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest'
+import { describe, expect, inject, it } from 'vitest'
 import { z } from 'zod'
-import type { Client } from '../../src/client/node.ts'
 import { overflowOf, violationsOn } from '../dashboard/accessibility.ts'
-import { buildPage, closeTabs, openTab, type TabOptions } from '../support/browser.ts'
+import { useDashboard } from '../support/dashboard.ts'
 import { nameOfFocus, walk } from '../support/keyboard.ts'
-import { type SdkUser, sdkUser } from '../support/sdk.ts'
-import { openStage, type Stage } from '../support/stage.ts'
+import { sdkUser } from '../support/sdk.ts'
 import { until } from '../support/system.ts'
-import { withTestTypes } from '../support/tasks.ts'
 
 const defaultPoolId = '550e8400-e29b-41d4-a716-446655440000'
 const pages = ['/files', '/tasks', '/queues', '/pools']
 
 describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
-  let stage: Stage
-  let user: SdkUser
-  let client: Client
-  const url = (): string => stage.system.urls[0] ?? ''
-  const tab = (options: Omit<TabOptions, 'url'> = {}) => openTab({ url: url(), token: user.token, ...options })
-
-  beforeAll(async () => {
-    buildPage()
-    stage = await openStage({ env: withTestTypes })
-    user = await sdkUser({ admin: true })
-    client = user.open(url())
-  })
-  afterEach(closeTabs)
-  afterAll(() => stage.close())
+  const dashboard = useDashboard()
+  const { tab } = dashboard
 
   it('take a folder that is dropped, with all that is in its folders', async () => {
-    const album = join(user.folder, 'album')
+    const album = join(dashboard.user.folder, 'album')
     await mkdir(join(album, 'summer', 'sea'), { recursive: true })
     await writeFile(join(album, 'cover.txt'), 'the cover')
     await writeFile(join(album, 'summer', 'sea', 'shell.txt'), 'a shell')
@@ -40,7 +25,7 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     await drop(page, page.getByRole('region', { name: 'Upload', exact: true }), [album])
     const names = ['album/cover.txt', 'album/summer/sea/shell.txt']
     for (const name of names) await page.getByRole('table', { name: 'Files' }).getByText(name).waitFor()
-    const { items } = await client.files.list({ name: 'album/*' })
+    const { items } = await dashboard.client.files.list({ name: 'album/*' })
     expect(items.map(({ name }) => name).sort()).toEqual(names)
   })
 
@@ -49,17 +34,17 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     const band = page.getByRole('region', { name: 'Low' })
     await band.getByRole('button', { name: 'Pause the low band' }).click()
     await band.getByText('Paused').waitFor()
-    const { taskId } = await client.tasks.create({ type: 'Echo', priority: 5 })
-    expect((await client.admin.bands()).find((one) => one.band === 'low')?.pausedAt).not.toBeNull()
+    const { taskId } = await dashboard.client.tasks.create({ type: 'Echo', priority: 5 })
+    expect((await dashboard.client.admin.bands()).find((one) => one.band === 'low')?.pausedAt).not.toBeNull()
     await until(async () => ((await waitingIn(page, 'Low')) === '1' ? true : undefined))
-    expect((await client.tasks.get(taskId)).status).toBe('Pending')
+    expect((await dashboard.client.tasks.get(taskId)).status).toBe('Pending')
     await band.getByRole('button', { name: 'Resume the low band' }).click()
     await band.getByRole('button', { name: 'Pause the low band' }).waitFor()
-    await until(async () => ((await client.tasks.get(taskId)).status === 'Completed' ? true : undefined))
+    await until(async () => ((await dashboard.client.tasks.get(taskId)).status === 'Completed' ? true : undefined))
   })
 
   it('plot how long tasks waited in the last hour, also before the page was open', async () => {
-    await stage.sql`
+    await dashboard.stage.sql`
       insert into band_minutes (band, minute, started, longest_wait_seconds)
       values ('normal', date_trunc('minute', now() - interval '30 minutes'), 1, 600)`
     const page = await tab({ path: '/queues' })
@@ -84,7 +69,7 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     await form.waitFor({ state: 'detached' })
     const card = page.getByRole('region', { name: 'Archive', exact: true })
     await card.getByText('text/plain').waitFor()
-    const made = (await client.admin.pools()).find(({ name }) => name === 'Archive')
+    const made = (await dashboard.client.admin.pools()).find(({ name }) => name === 'Archive')
     expect(made?.policy).toMatchObject({ maxFileSize: 1024 * 1024, acceptedTypes: ['text/plain'] })
 
     await card.getByRole('button', { name: 'Change Archive' }).click()
@@ -95,18 +80,18 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     const vault = page.getByRole('region', { name: 'Vault', exact: true })
     await vault.getByRole('button', { name: 'Disable Vault' }).click()
     await vault.getByText('Disabled', { exact: true }).waitFor()
-    expect(await client.admin.pool(made?.id ?? '')).toMatchObject({ disabledAt: expect.any(String) })
+    expect(await dashboard.client.admin.pool(made?.id ?? '')).toMatchObject({ disabledAt: expect.any(String) })
     await vault.getByRole('button', { name: 'Enable Vault' }).click()
     await vault.getByText('Disabled', { exact: true }).waitFor({ state: 'detached' })
     await vault.getByRole('button', { name: 'Delete Vault' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Delete', exact: true }).click()
     await vault.waitFor({ state: 'detached' })
-    expect((await client.admin.pools()).map(({ name }) => name)).not.toContain('Vault')
+    expect((await dashboard.client.admin.pools()).map(({ name }) => name)).not.toContain('Vault')
   })
 
   it('roll a migration back, by a form that says what that is', async () => {
     const owner = await sdkUser({ admin: true })
-    const mine = owner.open(url())
+    const mine = owner.open(dashboard.url)
     const pool = await mine.admin.createPool({ name: 'Second', kind: 'local', settings: { path: 'pools/second' } })
     await writeFile(join(owner.folder, 'moved.txt'), 'to and fro')
     const file = await mine.upload(join(owner.folder, 'moved.txt'))
@@ -131,19 +116,19 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     await page.context().setOffline(true)
     await page.getByText('You are offline. Uploads go on by themselves').waitFor()
     expect(await violationsOn(page)).toEqual([])
-    const { taskId } = await client.tasks.run({ type: 'Echo', name: 'Done meanwhile' })
+    const { taskId } = await dashboard.client.tasks.run({ type: 'Echo', name: 'Done meanwhile' })
     await page.context().setOffline(false)
     await page.getByText('You are offline').waitFor({ state: 'detached' })
     // What happened meanwhile is there without a reload.
     await page.getByRole('row', { name: /Done meanwhile/ }).waitFor()
-    await client.tasks.delete(taskId)
+    await dashboard.client.tasks.delete(taskId)
   })
 
   it('fit into their window at 200 % zoom, with every button in reach', async () => {
     // At 200 % a window of 1280 by 800 has room for 640 by 400 of CSS.
     const page = await tab({ viewport: { width: 640, height: 400 }, deviceScaleFactor: 2 })
     for (const path of pages) {
-      await page.goto(`${url()}/#${path}`)
+      await page.goto(`${dashboard.url}/#${path}`)
       await page.locator('main .panel').first().waitFor()
       expect([path, await overflowOf(page)]).toEqual([path, 0])
       const cut = await page.evaluate(outside)
@@ -171,7 +156,7 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
     await page.keyboard.press('Space')
     await page.getByRole('button', { name: 'Pause the low band' }).waitFor()
     // A dialog takes the focus, keeps it, and gives it back.
-    await page.goto(`${url()}/#/pools`)
+    await page.goto(`${dashboard.url}/#/pools`)
     await page.getByRole('button', { name: 'New pool' }).focus()
     await page.keyboard.press('Enter')
     const dialog = page.getByRole('dialog', { name: 'New pool' })
@@ -188,7 +173,7 @@ describe.skipIf(!inject('hasChromium'))('the pages of the dashboard', () => {
   it('and the reference of the API have nothing that axe objects to, nor is that too wide', async () => {
     for (const colorScheme of ['light', 'dark'] as const) {
       const page = await tab({ colorScheme })
-      await page.goto(`${url()}/docs`)
+      await page.goto(`${dashboard.url}/docs`)
       await page.getByRole('heading', { level: 1 }).waitFor()
       expect(await violationsOn(page)).toEqual([])
       await page.setViewportSize({ width: 360, height: 740 })

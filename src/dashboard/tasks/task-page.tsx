@@ -41,6 +41,7 @@ export function TaskPage({ taskId }: { taskId: string }) {
       <a className="back" href="#/tasks">
         <Icon name="back" /> All tasks
       </a>
+      {answer === undefined && <h1>Task</h1>}
       {error !== undefined && answer === undefined ? (
         <Failure error={error} onRetry={reload} />
       ) : answer === undefined ? (

@@ -116,18 +116,20 @@ function NewTask({ types }: { types: readonly TaskType[] }) {
   const others = types.filter(({ parameters }) => !/"fileIds?":/.test(JSON.stringify(parameters)))
   if (others.length === 0) return null
   return (
-    <label className="inline-field">
-      <span className="hidden">New task</span>
-      <select value="" onChange={(event) => setChosen(others.find(({ type }) => type === event.target.value))}>
-        <option value="">New task …</option>
-        {others.map(({ type, title }) => (
-          <option key={type} value={type}>
-            {title}
-          </option>
-        ))}
-      </select>
+    <>
+      <label className="inline-field">
+        <span className="hidden">New task</span>
+        <select value="" onChange={(event) => setChosen(others.find(({ type }) => type === event.target.value))}>
+          <option value="">New task …</option>
+          {others.map(({ type, title }) => (
+            <option key={type} value={type}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
       {chosen !== undefined && <TaskForm type={chosen} files={[]} onClose={() => setChosen(undefined)} />}
-    </label>
+    </>
   )
 }
 
