@@ -1,10 +1,10 @@
 import type { RequestHandler } from 'express'
-import type { Tracing } from '../tracing/tracing.ts'
+import { joinContext, type Tracing } from '../tracing/tracing.ts'
 import { requestIdOf } from './request-id.ts'
 import type { Declaration } from './route.ts'
 
 /**
- * Makes a request a span, part of the trace that it says it belongs to (`traceparent`, W3C Trace Context), from the moment its route is known
+ * Makes a request a span, part of the trace that it says it belongs to (`traceparent` and `tracestate`, W3C Trace Context), from the moment its route is known
  * to the end of its answer. A client that goes away before that is told with 499.
  */
 export function traced({ id, method, path }: Declaration, tracing: Pick<Tracing, 'begin'>): RequestHandler {
@@ -13,7 +13,7 @@ export function traced({ id, method, path }: Declaration, tracing: Pick<Tracing,
     const span = tracing.begin({
       name: `${method} ${route}`,
       kind: 'server',
-      parent: request.get('traceparent') ?? null,
+      parent: joinContext(request.get('traceparent'), request.get('tracestate')) ?? null,
       attributes: {
         'http.request.method': method,
         'http.route': route,

@@ -19,7 +19,7 @@ import {
   type SpanExporter,
 } from '@opentelemetry/sdk-trace-node'
 import type { Log } from '../log.ts'
-import type { Attributes, Span, SpanStart, Tracing } from './tracing.ts'
+import { type Attributes, joinContext, type Span, type SpanStart, type Tracing } from './tracing.ts'
 
 type Exporter = 'otlp/protobuf' | 'otlp/json' | 'console'
 
@@ -71,7 +71,7 @@ export async function openTelemetry(
     traceparent: () => {
       const carrier: Record<string, string> = {}
       propagation.inject(context.active(), carrier)
-      return carrier['traceparent']
+      return joinContext(carrier['traceparent'], carrier['tracestate'])
     },
     close: () => provider.shutdown().catch((error: unknown) => log.debug({ err: error }, 'spans were not all sent')),
   }
@@ -105,7 +105,9 @@ function beginSpan(tracer: Tracer, { name, kind, parent, attributes, beganAtMs }
 /** What is not a context, as a caller may send anything, leads to a trace of its own. */
 function contextOf(parent: string | null | undefined): Context {
   if (parent === undefined) return context.active()
-  return parent === null ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent: parent })
+  if (parent === null) return ROOT_CONTEXT
+  const [traceparent = ''] = parent.split(' ', 1)
+  return propagation.extract(ROOT_CONTEXT, { traceparent, tracestate: parent.slice(traceparent.length + 1) })
 }
 
 function known(attributes: Attributes = {}): OtelAttributes {

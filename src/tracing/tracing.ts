@@ -6,7 +6,7 @@ export type SpanStart = {
   name: string
   /** What part the process has in it, by OpenTelemetry's words. */
   kind: 'server' | 'client' | 'producer' | 'consumer' | 'internal'
-  /** The context it belongs to (W3C Trace Context, `traceparent`), when that is not what is under way here. */
+  /** The context it belongs to, as `joinContext` makes it, when that is not what is under way here. */
   parent?: string | null | undefined
   attributes?: Attributes
   /** When it began, if that was before now: milliseconds since 1970. */
@@ -28,10 +28,15 @@ export type Tracing = {
   begin: (of: SpanStart) => Span
   /** Runs `work` as a span, which ends when it does and says what it threw. */
   span: <Result>(of: SpanStart, work: () => Promise<Result>) => Promise<Result>
-  /** The context of what is under way (`traceparent`), to be kept with what is done later; undefined outside of any span. */
+  /** The context of what is under way, as `joinContext` makes it, to be kept with what is done later; undefined outside of any span. */
   traceparent: () => string | undefined
   /** Sends what was not sent yet. */
   close: () => Promise<void>
+}
+
+/** A context in one text: `traceparent`, and behind a space `tracestate` if there is one (W3C Trace Context, which has no space in the first). */
+export function joinContext(traceparent: string | undefined, tracestate: string | undefined): string | undefined {
+  return traceparent === undefined || !tracestate ? traceparent : `${traceparent} ${tracestate}`
 }
 
 /** A span of what the ledger is asked to commit. */

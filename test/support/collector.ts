@@ -8,6 +8,7 @@ import { z } from 'zod'
 export type CollectedSpan = {
   traceId: string
   spanId: string
+  traceState: string | undefined
   parentSpanId: string | undefined
   name: string
   kind: number
@@ -39,6 +40,7 @@ const traces = z.object({
             z.object({
               traceId: z.string().regex(/^[0-9a-f]{32}$/),
               spanId: z.string().regex(/^[0-9a-f]{16}$/),
+              traceState: z.string().optional(),
               parentSpanId: z.string().optional(),
               name: z.string(),
               kind: z.number(),
@@ -85,6 +87,7 @@ function spansOf({ resourceSpans }: z.output<typeof traces>): CollectedSpan[] {
       spans.map(({ status, attributes, ...span }) => ({
         ...span,
         parentSpanId: span.parentSpanId,
+        traceState: span.traceState,
         service: String(valuesOf(resource.attributes)['service.name']),
         attributes: valuesOf(attributes),
         isError: status.code === 2,

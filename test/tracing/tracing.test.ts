@@ -109,6 +109,23 @@ describe('traces', () => {
     expect(named(again, 'process FileEncrypt').parentSpanId).toBe(named(again, 'POST /api/tasks/:taskId/retry').spanId)
   })
 
+  it('keep what vendors have put beside the context, on the way to the worker too', async () => {
+    const client = await stage.client()
+    const trace = newTrace()
+    const headers = { ...headerOf(trace), tracestate: 'vendor=a-sampler/1,other=two' }
+    await client.call('POST', '/api/tasks', { body: missingFile, headers })
+    const spans = await traceOf(trace.traceId, 'process FileEncrypt')
+    const states = spans.map(({ name, traceState }) => [name, traceState])
+    for (const name of ['POST /api/tasks', 'publish normal', 'process FileEncrypt', 'run']) {
+      expect(states).toContainEqual([name, 'vendor=a-sampler/1,other=two'])
+    }
+    // What is no state of a trace is left out, and the trace stays whole.
+    const other = newTrace()
+    await client.call('POST', '/api/tasks', { body: missingFile, headers: { ...headerOf(other), tracestate: ' = ,,' } })
+    const [process] = (await traceOf(other.traceId, 'process FileEncrypt')).filter(({ kind }) => kind === 5)
+    expect(process?.traceState ?? '').toBe('')
+  })
+
   it('begin anew where what came is no context, and have what OTEL_… says of them', async () => {
     const client = await stage.client()
     const answer = await client.call('GET', '/api/quota', { headers: { traceparent: 'nonsense' } })

@@ -73,7 +73,7 @@ export const tasks = pgTable(
     /** The schedule that made it, also when that is gone; and the tick it stands for, none when it was run by hand. */
     scheduleId: uuid('schedule_id'),
     scheduledFor: moment('scheduled_for'),
-    /** The trace it is part of (W3C Trace Context), when its creator's request was traced. */
+    /** The trace it is part of, when its creator's request was traced: `traceparent`, and behind a space `tracestate` (W3C Trace Context). */
     traceparent: text('traceparent'),
     startedAt: moment('started_at'),
     completedAt: moment('completed_at'),
