@@ -43,7 +43,8 @@ describe('the settings', () => {
         trustedProxies: 0,
         corsOrigins: [],
         httpsOnly: false,
-        http: { headWithinMs: 30_000, requestWithinMs: 3_600_000, maxHeadBytes: 16_384 },
+        http: { headWithinMs: 30_000, requestWithinMs: 3_600_000, idleWithinMs: 65_000, maxHeadBytes: 16_384 },
+        bodies: { withinMs: 30_000, maxBytes: { usual: 65_536, large: 1_048_576, tasks: 8_388_608 } },
       },
       storage: {
         uploadsPath: undefined,
@@ -63,6 +64,8 @@ describe('the settings', () => {
         cleanupIntervalMs: 3_600_000,
         cacheDurationMs: 1_800_000,
         minBytesPerSecond: 1024,
+        paceAfterMs: 30_000,
+        stalledAfterMs: 10_000,
       },
       tasks: { modules: [], retentionMs: 30 * 24 * 3_600_000, openPerAccount: 100_000 },
       schedules: { perAccount: 1000 },

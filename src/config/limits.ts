@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { listOf, type Read, whole } from './values.ts'
+import { listOf, mebibyte, type Read, whole } from './values.ts'
 
 export type LimitsConfig = {
   requestsPerMinute: { account: number; address: number; share: number }
@@ -10,7 +10,9 @@ export type LimitsConfig = {
   /** Requests that did not come by HTTPS are refused, by the word of a trusted proxy. */
   httpsOnly: boolean
   /** What a client may take to send a request, and how large its head may be. */
-  http: { headWithinMs: number; requestWithinMs: number; maxHeadBytes: number }
+  http: { headWithinMs: number; requestWithinMs: number; idleWithinMs: number; maxHeadBytes: number }
+  /** What it may take to send a JSON body, and how large it may be: of tasks, of pools and reports of chunks, any other. */
+  bodies: { withinMs: number; maxBytes: { usual: number; large: number; tasks: number } }
 }
 
 const origin = /^https?:\/\/[^/?#\s*]+$/
@@ -21,7 +23,12 @@ export const limitSettings = {
   RATE_LIMIT_SHARE_PER_MINUTE: whole(1, 10_000_000, 600),
   HTTP_HEAD_TIMEOUT_SECONDS: whole(1, 3600, 30),
   HTTP_REQUEST_TIMEOUT_SECONDS: whole(1, 86_400, 3600),
+  HTTP_BODY_TIMEOUT_SECONDS: whole(1, 3600, 30),
+  HTTP_IDLE_TIMEOUT_SECONDS: whole(1, 3600, 65),
   HTTP_MAX_HEAD_BYTES: whole(4096, 1_048_576, 16_384),
+  HTTP_MAX_BODY_BYTES: whole(1024, 268_435_456, 65_536),
+  HTTP_MAX_LARGE_BODY_BYTES: whole(1024, 268_435_456, mebibyte),
+  HTTP_MAX_TASKS_BODY_BYTES: whole(1024, 268_435_456, 8 * mebibyte),
   TRUST_PROXY: z
     .string()
     .default('0')
@@ -52,7 +59,16 @@ export function limitsConfig(set: Read<typeof limitSettings>): LimitsConfig {
     http: {
       headWithinMs: set.HTTP_HEAD_TIMEOUT_SECONDS * 1000,
       requestWithinMs: set.HTTP_REQUEST_TIMEOUT_SECONDS * 1000,
+      idleWithinMs: set.HTTP_IDLE_TIMEOUT_SECONDS * 1000,
       maxHeadBytes: set.HTTP_MAX_HEAD_BYTES,
+    },
+    bodies: {
+      withinMs: set.HTTP_BODY_TIMEOUT_SECONDS * 1000,
+      maxBytes: {
+        usual: set.HTTP_MAX_BODY_BYTES,
+        large: set.HTTP_MAX_LARGE_BODY_BYTES,
+        tasks: set.HTTP_MAX_TASKS_BODY_BYTES,
+      },
     },
   }
 }

@@ -11,6 +11,10 @@ export type UploadsConfig = {
   cacheDurationMs: number
   /** A chunk's body that is slower than this on the whole is ended, lest it hold the chunk and a connection for good. */
   minBytesPerSecond: number
+  /** A slow start is forgiven: only after this long the pace of a body is looked at. */
+  paceAfterMs: number
+  /** A body of which so long no byte came is ended. */
+  stalledAfterMs: number
 }
 
 export const uploadSettings = {
@@ -22,6 +26,8 @@ export const uploadSettings = {
   UPLOAD_CLEANUP_INTERVAL_MINUTES: whole(1, 24 * 60, 60),
   UPLOAD_CACHE_DURATION_MINUTES: whole(0, 24 * 60, 30),
   UPLOAD_MIN_BYTES_PER_SECOND: whole(0, 2 ** 31 - 1, 1024),
+  UPLOAD_SLOW_START_SECONDS: whole(1, 3600, 30),
+  UPLOAD_STALL_TIMEOUT_SECONDS: whole(1, 3600, 10),
 }
 
 export function uploadsConfig(set: Read<typeof uploadSettings>): UploadsConfig {
@@ -34,6 +40,8 @@ export function uploadsConfig(set: Read<typeof uploadSettings>): UploadsConfig {
     cleanupIntervalMs: set.UPLOAD_CLEANUP_INTERVAL_MINUTES * 60_000,
     cacheDurationMs: set.UPLOAD_CACHE_DURATION_MINUTES * 60_000,
     minBytesPerSecond: set.UPLOAD_MIN_BYTES_PER_SECOND,
+    paceAfterMs: set.UPLOAD_SLOW_START_SECONDS * 1000,
+    stalledAfterMs: set.UPLOAD_STALL_TIMEOUT_SECONDS * 1000,
   }
 }
 

@@ -16,6 +16,7 @@ import { routerOf } from './mount.ts'
 import { type ApiDeps, routeGroups } from './routes.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { UnderWay } from './under-way.ts'
+import { type BodyBounds, createJsonReader } from './validate.ts'
 
 export type AppDeps = ApiDeps &
   HealthDeps &
@@ -24,6 +25,7 @@ export type AppDeps = ApiDeps &
   BoardDeps & {
     authenticate: Authenticate
     requestLimits: RequestLimits
+    bodies: BodyBounds
     /** Where the built dashboard lies. */
     pageFolder: string
     audit: Pick<AuditTrail, 'follow' | 'followVisitor'>
@@ -41,7 +43,8 @@ export function createApp(deps: AppDeps): Express {
   app.set('query parser', 'simple')
   app.use(nameRequest, closeWhenStopping(deps.shutdown))
   guardFrontDoor(app, deps)
-  const mountDeps = { ...deps, signedInFor: signedInBy(deps.authenticate, deps.requestLimits) }
+  const signedInFor = signedInBy(deps.authenticate, deps.requestLimits)
+  const mountDeps = { ...deps, signedInFor, readJson: createJsonReader(deps.bodies) }
   const groups = routeGroups(deps)
   for (const group of groups.root) app.use(group.path, routerOf(group, mountDeps))
   const api = Router()

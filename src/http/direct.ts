@@ -51,7 +51,7 @@ const report = (deps: DirectDeps) =>
       summary: 'Report chunks that were sent to the pool',
       uploadTokens: true,
       body: reportPartsRequest,
-      bodyLimit: '1mb',
+      bodySize: 'large',
       answers: { 200: json('They count.', reportedParts) },
       errors: [...errors, 'PARTS_REFUSED'],
     },

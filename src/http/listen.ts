@@ -11,20 +11,29 @@ export type Listening = {
 }
 
 /**
- * What a client may take for the head and for all of a request, and how large the head may be. A chunk may come over a slow
- * line; a body from which nothing comes at all is ended where it is read.
+ * What a client may take for the head and for all of a request, how large the head may be, and how long a connection stays
+ * open between two. A chunk may come over a slow line; a body from which nothing comes at all is ended where it is read.
  */
-export type RequestBounds = { headWithinMs: number; requestWithinMs: number; maxHeadBytes: number }
+export type RequestBounds = {
+  headWithinMs: number
+  requestWithinMs: number
+  idleWithinMs: number
+  maxHeadBytes: number
+}
 
-const usualBounds: RequestBounds = { headWithinMs: 30_000, requestWithinMs: 60 * 60_000, maxHeadBytes: 16_384 }
-/** Longer than load balancers keep idle connections, so that it is they who close them. */
-const idleConnectionMs = 65_000
+const usualBounds: RequestBounds = {
+  headWithinMs: 30_000,
+  requestWithinMs: 60 * 60_000,
+  // Longer than load balancers keep idle connections, so that it is they who close them.
+  idleWithinMs: 65_000,
+  maxHeadBytes: 16_384,
+}
 
 /** Serves an application. Throws the system's error when the address cannot be had (EADDRINUSE, EACCES). */
 export async function listen(
   app: RequestListener,
   { host, port }: { host: string; port: number },
-  { headWithinMs, requestWithinMs, maxHeadBytes }: RequestBounds = usualBounds,
+  { headWithinMs, requestWithinMs, idleWithinMs, maxHeadBytes }: RequestBounds = usualBounds,
 ): Promise<Listening> {
   const server = createServer(
     {
@@ -33,7 +42,7 @@ export async function listen(
       headersTimeout: Math.min(headWithinMs, requestWithinMs),
       // How often Node looks.
       connectionsCheckingInterval: Math.min(30_000, headWithinMs),
-      keepAliveTimeout: idleConnectionMs,
+      keepAliveTimeout: idleWithinMs,
       maxHeaderSize: maxHeadBytes,
     },
     app,

@@ -8,6 +8,7 @@ import type { Declaration, RouteGroup } from './route.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { traced } from './traced.ts'
 import type { UnderWay } from './under-way.ts'
+import type { ReadJson } from './validate.ts'
 
 export type MountDeps = {
   signedInFor: SignedInFor
@@ -16,6 +17,7 @@ export type MountDeps = {
   underWay: Pick<UnderWay, 'track'>
   meters: Pick<Meters, 'request'>
   tracing: Pick<Tracing, 'isOn' | 'begin'>
+  readJson: ReadJson
 }
 
 const expressNames = { GET: 'get', POST: 'post', PUT: 'put', PATCH: 'patch', DELETE: 'delete' } as const
@@ -33,7 +35,7 @@ export function routerOf(group: RouteGroup, deps: MountDeps): Router {
   return refuseOtherMethods(router)
 }
 
-function handlersOf(group: RouteGroup, { signedInFor, audit, requestLimits, underWay }: MountDeps) {
+function handlersOf(group: RouteGroup, { signedInFor, audit, requestLimits, underWay, readJson }: MountDeps) {
   if ('openTo' in group) {
     return group.routes.map(({ declaration, handle }) => {
       const handler: RequestHandler = async (request, response) => {
@@ -41,14 +43,14 @@ function handlersOf(group: RouteGroup, { signedInFor, audit, requestLimits, unde
           audit.followVisitor(request, response)
           await requestLimits.useShare(request.ip ?? '')
         }
-        await underWay.track(handle(request, response, undefined))
+        await underWay.track(handle(request, response, undefined, readJson))
       }
       return [declaration, handler] as const
     })
   }
   const signedIn = signedInFor(group.resource, group.unrecorded ? () => {} : audit.follow)
   return group.routes.map(({ declaration, handle }) => {
-    const handler = signedIn((request, response, caller) => underWay.track(handle(request, response, caller)))
+    const handler = signedIn((request, response, caller) => underWay.track(handle(request, response, caller, readJson)))
     return [declaration, handler] as const
   })
 }

@@ -5,7 +5,15 @@ import type { Identity } from '../auth/verify.ts'
 import { AppError, type ErrorCode } from '../errors.ts'
 import type { AnswerHeader, RequestHeader } from './headers.ts'
 import { keyedRequest } from './idempotency-key.ts'
-import { type BodyLimit, parseParams, parseQuery, readBody, readOptionalBody } from './validate.ts'
+import {
+  type BodySize,
+  type Incoming,
+  parseParams,
+  parseQuery,
+  readBody,
+  type ReadJson,
+  readOptionalBody,
+} from './validate.ts'
 import type { KeyedRequest } from '../tasks/idempotency.ts'
 
 /** One way in which a route answers. With neither `body` nor `types` the answer has no content. */
@@ -40,7 +48,7 @@ export type Declaration<
   query?: Query
   /** The JSON that the body has to be. */
   body?: Body
-  bodyLimit?: BodyLimit
+  bodySize?: BodySize
   /** The body may be left out, and is `{}` then. */
   bodyOptional?: true
   /** The media type of a body that is not JSON. */
@@ -56,7 +64,7 @@ export type Declaration<
 
 export type Route<Caller = Identity> = {
   declaration: Declaration
-  handle: (request: Request, response: Response, caller: Caller) => Promise<void>
+  handle: (request: Request, response: Response, caller: Caller, readJson: ReadJson) => Promise<void>
 }
 
 type Asked<Query extends z.ZodType, Body extends z.ZodType, Params extends z.ZodObject> = {
@@ -76,10 +84,10 @@ export function route<Query extends z.ZodType, Body extends z.ZodType, Params ex
 ): Route {
   return {
     declaration,
-    handle: async (request, response, caller) => {
+    handle: async (request, response, caller, readJson) => {
       if (caller.upload && !declaration.uploadTokens)
         throw new AppError('FORBIDDEN', 'The token is for uploading alone.')
-      const asked = await ask(declaration, request, response)
+      const asked = await ask(declaration, { request, response, readJson })
       const keyed = declaration.keyed ? keyedRequest(request, caller) : undefined
       await handler({ ...asked, caller, keyed })
     },
@@ -93,30 +101,27 @@ export function openRoute<Query extends z.ZodType, Body extends z.ZodType, Param
 ): Route<undefined> {
   return {
     declaration,
-    handle: async (request, response) => handler(await ask(declaration, request, response)),
+    handle: async (request, response, _caller, readJson) =>
+      handler(await ask(declaration, { request, response, readJson })),
   }
 }
 
 /** What a route without a schema gets of a query or a body is of type unknown, so that nobody uses what nobody checked. */
 function ask<Query extends z.ZodType, Body extends z.ZodType, Params extends z.ZodObject>(
   declaration: Declaration<Query, Body, Params>,
-  request: Request,
-  response: Response,
+  incoming: Incoming,
 ): Promise<Asked<Query, Body, Params>>
-async function ask(declaration: Declaration, request: Request, response: Response) {
+async function ask(declaration: Declaration, incoming: Incoming) {
+  const { request, response } = incoming
   const params = declaration.params && parseParams(declaration.params, request)
   const query = declaration.query && parseQuery(declaration.query, request)
-  const body = await bodyOf(declaration, request, response)
+  const body = await bodyOf(declaration, incoming)
   return { request, response, query, body, params }
 }
 
-async function bodyOf(
-  { body, bodyOptional, bodyLimit }: Declaration,
-  request: Request,
-  response: Response,
-): Promise<unknown> {
+async function bodyOf({ body, bodyOptional, bodySize }: Declaration, incoming: Incoming): Promise<unknown> {
   if (body === undefined) return undefined
-  return bodyOptional ? readOptionalBody(body, request, response) : readBody(body, request, response, bodyLimit)
+  return bodyOptional ? readOptionalBody(body, incoming) : readBody(body, incoming, bodySize)
 }
 
 /** Routes below one path, for the same callers. */

@@ -2,36 +2,47 @@ import { json, type Request, type Response } from 'express'
 import { z } from 'zod'
 import { AppError } from '../errors.ts'
 
-const bodyWithinMs = 30_000
-const readers = {
-  '64kb': json({ limit: '64kb', inflate: false }),
-  '1mb': json({ limit: '1mb', inflate: false }),
-  '8mb': json({ limit: '8mb', inflate: false }),
+/** How large a JSON body may be: `usual` unless its route says otherwise. */
+export type BodySize = 'usual' | 'large' | 'tasks'
+
+export type BodyBounds = { withinMs: number; maxBytes: Readonly<Record<BodySize, number>> }
+
+/** Reads a request's JSON into its `body`. Fails with MALFORMED_JSON, BODY_TOO_LARGE or REQUEST_TIMEOUT. */
+export type ReadJson = (request: Request, response: Response, size: BodySize) => Promise<void>
+
+export function createJsonReader({ withinMs, maxBytes }: BodyBounds): ReadJson {
+  const readers = {
+    usual: json({ limit: maxBytes.usual, inflate: false }),
+    large: json({ limit: maxBytes.large, inflate: false }),
+    tasks: json({ limit: maxBytes.tasks, inflate: false }),
+  }
+  return (request, response, size) =>
+    new Promise<void>((resolve, reject) => {
+      // So small a body that takes so long is sent to hold the connection.
+      const timer = setTimeout(() => {
+        response.set('Connection', 'close')
+        reject(new AppError('REQUEST_TIMEOUT', 'The body took too long to arrive.'))
+      }, withinMs)
+      readers[size](request, response, (error?: unknown) => {
+        clearTimeout(timer)
+        return error instanceof Error ? reject(error) : resolve()
+      })
+    })
 }
 
-export type BodyLimit = keyof typeof readers
+/** A request, and how its body is read. */
+export type Incoming = { request: Request; response: Response; readJson: ReadJson }
 
 /**
- * Reads the JSON body of a request as the schema wants it. Fails with UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON or
- * BODY_TOO_LARGE, or VALIDATION_FAILED with every bad field.
+ * Reads the JSON body of a request as the schema wants it. Fails with UNSUPPORTED_MEDIA_TYPE, MALFORMED_JSON,
+ * BODY_TOO_LARGE or REQUEST_TIMEOUT, or VALIDATION_FAILED with every bad field.
  */
 export async function readBody<Schema extends z.ZodType>(
   schema: Schema,
-  request: Request,
-  response: Response,
-  limit: BodyLimit = '64kb',
+  { request, response, readJson }: Incoming,
+  size: BodySize = 'usual',
 ): Promise<z.output<Schema>> {
-  await new Promise<void>((resolve, reject) => {
-    // So small a body that takes so long is sent to hold the connection.
-    const timer = setTimeout(() => {
-      response.set('Connection', 'close')
-      reject(new AppError('REQUEST_TIMEOUT', 'The body took too long to arrive.'))
-    }, bodyWithinMs)
-    readers[limit](request, response, (error?: unknown) => {
-      clearTimeout(timer)
-      return error instanceof Error ? reject(error) : resolve()
-    })
-  })
+  await readJson(request, response, size)
   if (!request.is('application/json')) {
     throw new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be JSON, sent as Content-Type: application/json.')
   }
@@ -41,11 +52,11 @@ export async function readBody<Schema extends z.ZodType>(
 /** The same for a body that may be left out. */
 export async function readOptionalBody<Schema extends z.ZodType>(
   schema: Schema,
-  request: Request,
-  response: Response,
+  incoming: Incoming,
 ): Promise<z.output<Schema>> {
+  const { request } = incoming
   const isEmpty = request.get('Transfer-Encoding') === undefined && Number(request.get('Content-Length') ?? 0) === 0
-  return isEmpty ? validate(schema, {}) : readBody(schema, request, response)
+  return isEmpty ? validate(schema, {}) : readBody(schema, incoming)
 }
 
 /** The query of a request as the schema wants it. Throws VALIDATION_FAILED with every bad parameter. */

@@ -22,7 +22,8 @@ export type ReceiveDeps = {
   plans: PlanCache
   progress: ProgressTracker
   createChecksum: () => Checksum
-  limits: { minBytesPerSecond: number }
+  /** Of a body: the pace that it must keep from `paceAfterMs` on, and for how long no byte of it need come. */
+  limits: { minBytesPerSecond: number; paceAfterMs: number; stalledAfterMs: number }
   meters: Pick<Meters, 'chunk'>
   log: Log
 }
@@ -47,9 +48,6 @@ export type ChunkReceipt = {
 }
 
 const renewEveryMs = 2000
-const stalledAfterMs = 10_000
-/** A slow start is forgiven: only after this long the pace of a body is looked at. */
-const paceAfterMs = 30_000
 
 /**
  * Takes the lease on a chunk for this request. Throws TASK_NOT_FOUND, CHUNK_INDEX_INVALID, CHUNK_SIZE_MISMATCH,
@@ -148,7 +146,7 @@ function receipt(held: Held): ChunkReceipt {
 
 /**
  * Renews the lease while bytes arrive or the pool takes its time, which it limits itself, and stops a body of which its
- * sender sent none for 10 s or that only trickles.
+ * sender sends none for too long or that only trickles.
  */
 function keepAlive(
   held: Held,
@@ -164,14 +162,14 @@ function keepAlive(
     const bytes = receivedBytes()
     const waitsForSender = !waitsForPool()
     if (bytes === seenBytes && waitsForSender) {
-      if (Date.now() - seenAt < stalledAfterMs) return
-      const message = `No byte of chunk ${lease.index} arrived for ${stalledAfterMs / 1000} s; send it again.`
+      if (Date.now() - seenAt < limits.stalledAfterMs) return
+      const message = `No byte of chunk ${lease.index} arrived for ${limits.stalledAfterMs / 1000} s; send it again.`
       stop.abort(new AppError('CHUNK_STALLED', message, { details: { index: lease.index } }))
       return
     }
     seenBytes = bytes
     seenAt = Date.now()
-    if (waitsForSender && trickles(bytes, seenAt - startedAt, limits.minBytesPerSecond)) {
+    if (waitsForSender && trickles(bytes, seenAt - startedAt, limits)) {
       const message = `Chunk ${lease.index} arrived too slowly; it needs ${limits.minBytesPerSecond} bytes a second.`
       stop.abort(new AppError('CHUNK_STALLED', message, { details: { index: lease.index } }))
       return
@@ -186,7 +184,11 @@ function keepAlive(
   return { end: () => clearInterval(timer) }
 }
 
-function trickles(bytes: number, elapsedMs: number, minBytesPerSecond: number): boolean {
+function trickles(
+  bytes: number,
+  elapsedMs: number,
+  { paceAfterMs, minBytesPerSecond }: ReceiveDeps['limits'],
+): boolean {
   return elapsedMs >= paceAfterMs && bytes < (elapsedMs / 1000) * minBytesPerSecond
 }
 

@@ -42,7 +42,7 @@ it.each([
 })
 
 it('takes the bounds of a request as they are set', async () => {
-  const bounds = { headWithinMs: 200, requestWithinMs: 60_000, maxHeadBytes: 4096 }
+  const bounds = { headWithinMs: 200, requestWithinMs: 60_000, idleWithinMs: 200, maxHeadBytes: 4096 }
   listening = await listen((_request, response) => response.end('fine'), { host: '127.0.0.1', port: 0 }, bounds)
   const port = Number(new URL(listening.url).port)
   const large = connect(port, '127.0.0.1')
@@ -51,6 +51,9 @@ it('takes the bounds of a request as they are set', async () => {
   const slow = connect(port, '127.0.0.1')
   slow.write('GET / HTTP/1.1\r\nHost: a\r\n')
   expect(await text(slow)).toMatch(/^HTTP\/1.1 408 [^]*REQUEST_TIMEOUT/)
+  const idle = connect(port, '127.0.0.1')
+  idle.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n')
+  expect(await text(idle)).toMatch(/^HTTP\/1.1 200 OK[^]*fine/)
 })
 
 it('answers an ordinary request', async () => {

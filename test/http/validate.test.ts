@@ -4,7 +4,7 @@ import express from 'express'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { answerErrors } from '../../src/http/errors.ts'
-import { pathUuid, readBody } from '../../src/http/validate.ts'
+import { createJsonReader, pathUuid, readBody } from '../../src/http/validate.ts'
 import { silent } from '../support/ledger.ts'
 
 const schema = z.strictObject({
@@ -12,9 +12,10 @@ const schema = z.strictObject({
   place: z.strictObject({ lines: z.array(z.string('must be text')) }).optional(),
 })
 
+const readJson = createJsonReader({ withinMs: 30_000, maxBytes: { usual: 65_536, large: 65_536, tasks: 65_536 } })
 const app = express()
 app.post('/body', async (request, response) => {
-  response.json(await readBody(schema, request, response))
+  response.json(await readBody(schema, { request, response, readJson }))
 })
 app.get('/id/:id', (request, response) => {
   response.json({ id: pathUuid(request, 'id') ?? null })

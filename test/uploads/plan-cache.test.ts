@@ -78,7 +78,8 @@ function planCacheContract(openScene: (sql: Sql) => Scene): void {
     const progress = new ProgressTracker({ sql, signals: { send: () => {} }, log: silent })
     const deps = { sql, pools, plans, progress, createChecksum: await loadChecksum(), log: silent }
     const request = { ...upload, index: 0, digests: [] }
-    await (await beginChunk({ ...deps, limits: { minBytesPerSecond: 1 }, meters: noMeters }, request)).abort()
+    const limits = { minBytesPerSecond: 1, paceAfterMs: 30_000, stalledAfterMs: 10_000 }
+    await (await beginChunk({ ...deps, limits, meters: noMeters }, request)).abort()
   }
 
   it('asks the ledger once for an upload, and never for one that another process has asked for if they share', async () => {
