@@ -15,7 +15,7 @@ afterEach(() => stage.close())
 
 describe('the connections of an API process and a worker to Postgres', () => {
   it('are as many as is said, however much comes at once', async () => {
-    const { api, worker, claims, signals, queue } = await countMostOf({})
+    const { api, worker, claims, signals, queue } = await countMostOf({ pooled: false })
     expect(api).toBeLessThanOrEqual(most.api)
     expect(api).toBeGreaterThan(4)
     expect(worker).toBeLessThanOrEqual(most.worker)
@@ -30,7 +30,11 @@ describe('the connections of an API process and a worker to Postgres', () => {
 describeWithRedis('with the queue in Redis, the connections to Postgres', () => {
   it('are those of the pools and one that listens for each process', async () => {
     const { redisUrl, prefix } = sharedRedis()
-    const { api, worker, signals, queue } = await countMostOf({ redisUrl, env: { QUEUE_PREFIX: prefix } })
+    const { api, worker, signals, queue } = await countMostOf({
+      pooled: false,
+      redisUrl,
+      env: { QUEUE_PREFIX: prefix },
+    })
     expect(api).toBeLessThanOrEqual(most.api)
     expect(worker).toBeLessThanOrEqual(most.worker)
     expect({ signals, queue }).toEqual({ signals: most.signals, queue: 0 })

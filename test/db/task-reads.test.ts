@@ -16,7 +16,7 @@ import { type Database, type Query, transact, transactReplanned } from '../../sr
 import { readNewEvents } from '../../src/db/event-feed.ts'
 import { listTaskEvents } from '../../src/db/events.ts'
 import { listTasks, type TaskFilter } from '../../src/db/task-lists.ts'
-import { findOverdue, insertTasks } from '../../src/db/tasks.ts'
+import { deleteOldTasks, findOverdue, insertTasks } from '../../src/db/tasks.ts'
 import { createDatabase, type TestDatabase } from '../support/postgres.ts'
 
 type Reads = Record<string, number>
@@ -150,6 +150,12 @@ describe('on a ledger of 100,000 tasks', () => {
     const underWay = await readsOf(() => listBands(sql))
     expect(Object.keys(underWay).sort()).toEqual(['tasks_admitted', 'tasks_leased'])
     for (const count of Object.values(underWay)) expect(count).toBeLessThan(3000)
+  })
+
+  it('reads of what is old enough to be removed no more than that', async () => {
+    const reads = await readsOf(async () => expect(await deleteOldTasks(sql, 99_900_000, 1000)).toBeGreaterThan(80))
+    expect(Object.keys(reads).sort()).toEqual(['task_events_task_id_seq_pk', 'tasks_ended', 'tasks_pkey'])
+    for (const count of Object.values(reads)) expect(count).toBeLessThan(400)
   })
 
   it('reads of events those of the task, and those that are new', async () => {
