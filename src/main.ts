@@ -42,7 +42,7 @@ import { ProgressTracker } from './uploads/progress.ts'
 import { knowingUploadTokens } from './uploads/tokens.ts'
 
 const maxConnections = 16
-const realtimeLimits = { maxRooms: 1000, maxEvents: 10_000, recheckMs: 60_000 }
+const realtimeLimits = { maxEvents: 10_000, recheckMs: 60_000 }
 /** Requests in flight may take so long to end after the signal to stop. */
 const drainMs = 6000
 
@@ -56,7 +56,7 @@ runMain(async (env) => {
   const realtime = await openRealtime({
     ...parts,
     authenticate: requiringScope(authenticate, 'tasks:read'),
-    limits: { ...realtimeLimits, maxAgeMs: config.tasks.retentionMs },
+    limits: { ...realtimeLimits, ...config.limits.realtime, maxAgeMs: config.tasks.retentionMs },
     meters,
     log: scope('realtime'),
   })

@@ -5,6 +5,8 @@ import { listOf, type Read, whole } from './values.ts'
 export type NotifyConfig = {
   /** Hosts that accounts may have requests sent to whatever their address: names or addresses, alone or with a port. */
   allowedHosts: Set<string>
+  /** Tests that an account may have sent, to webhooks and by push together. */
+  testsPerMinute: number
   webhooks: {
     perAccount: number
     /** For one attempt, to the end of its answer. */
@@ -31,6 +33,7 @@ export const notifySettings = {
     .refine((hosts) => hosts.every((host) => /^[^\s/@?#]+$/.test(host)), {
       error: 'must be hosts such as hooks.internal or 10.1.2.3:8080, with commas between',
     }),
+  NOTIFY_TESTS_PER_MINUTE: whole(1, 100_000, 30),
   WEBHOOKS_PER_ACCOUNT: whole(0, 10_000, 20),
   WEBHOOK_TIMEOUT_SECONDS: whole(1, 60, 15),
   WEBHOOK_CONCURRENCY: whole(0, 1000, 32),
@@ -51,6 +54,7 @@ export const notifySettings = {
 export function notifyConfig(set: Read<typeof notifySettings>): NotifyConfig {
   return {
     allowedHosts: new Set(set.NOTIFY_ALLOWED_HOSTS),
+    testsPerMinute: set.NOTIFY_TESTS_PER_MINUTE,
     webhooks: {
       perAccount: set.WEBHOOKS_PER_ACCOUNT,
       timeoutMs: set.WEBHOOK_TIMEOUT_SECONDS * 1000,

@@ -6,6 +6,8 @@ export type UploadsConfig = {
   maxFileSizeBytes: number
   /** Uploads that have not ended. */
   openPerAccount: number
+  /** Upload tokens that have not expired. */
+  tokensPerAccount: number
   staleThresholdMs: number
   cleanupIntervalMs: number
   cacheDurationMs: number
@@ -22,6 +24,7 @@ export const uploadSettings = {
   UPLOAD_MAX_CHUNK_SIZE: whole(1, 2 ** 31 - 1, 16 * mebibyte),
   UPLOAD_MAX_FILE_SIZE: whole(1, 10_000 * (2 ** 31 - 2 ** 16), 2 ** 40),
   OPEN_UPLOADS_PER_ACCOUNT: whole(0, 1_000_000_000, 10_000),
+  UPLOAD_TOKENS_PER_ACCOUNT: whole(0, 1_000_000, 1000),
   UPLOAD_STALE_THRESHOLD_HOURS: whole(1, 24 * 365, 24),
   UPLOAD_CLEANUP_INTERVAL_MINUTES: whole(1, 24 * 60, 60),
   UPLOAD_CACHE_DURATION_MINUTES: whole(0, 24 * 60, 30),
@@ -36,6 +39,7 @@ export function uploadsConfig(set: Read<typeof uploadSettings>): UploadsConfig {
     maxChunkSizeBytes: set.UPLOAD_MAX_CHUNK_SIZE,
     maxFileSizeBytes: set.UPLOAD_MAX_FILE_SIZE,
     openPerAccount: set.OPEN_UPLOADS_PER_ACCOUNT,
+    tokensPerAccount: set.UPLOAD_TOKENS_PER_ACCOUNT,
     staleThresholdMs: set.UPLOAD_STALE_THRESHOLD_HOURS * 3_600_000,
     cleanupIntervalMs: set.UPLOAD_CLEANUP_INTERVAL_MINUTES * 60_000,
     cacheDurationMs: set.UPLOAD_CACHE_DURATION_MINUTES * 60_000,

@@ -11,9 +11,6 @@ import { fileNotFound } from './get.ts'
 
 const accessMs = 3_600_000
 const attemptsWindowMs = 15 * 60_000
-/** Of one address, and of all of them together. */
-const attemptsPerAddress = 10
-const attemptsInAll = 200
 
 /**
  * Lets somebody read a shared bundle for an hour who knows its passcode. Tries are counted before they are looked at. Throws
@@ -22,11 +19,11 @@ const attemptsInAll = 200
 export async function openShare(
   sql: Sql,
   bundle: BundleRow,
-  { passcode, address }: { passcode: string; address: string },
+  { passcode, address, tries }: { passcode: string; address: string; tries: { perAddress: number; inAll: number } },
 ): Promise<{ accessToken: string; expiresAt: Date }> {
   const own = { scope: 'passcode', subject: `${bundle.id} ${address}` }
-  await countOrRefuse(sql, own, attemptsPerAddress)
-  await countOrRefuse(sql, { scope: 'passcode', subject: bundle.id }, attemptsInAll)
+  await countOrRefuse(sql, own, tries.perAddress)
+  await countOrRefuse(sql, { scope: 'passcode', subject: bundle.id }, tries.inAll)
   if (bundle.passcodeHash !== null && !(await isPasscode(passcode, bundle.passcodeHash))) {
     throw new AppError('PASSCODE_WRONG', 'This is not the passcode.')
   }

@@ -20,12 +20,17 @@ import { contentAnswers, contentRequest, json, page } from './outcomes.ts'
 import { openRoute, type Route } from './route.ts'
 import { pathUuid } from './validate.ts'
 
-export type SharedRoutesDeps = { sql: Sql; pools: Pools }
+export type SharedRoutesDeps = {
+  sql: Sql
+  pools: Pools
+  /** Of a bundle's passcode: by one address, and by all of them together. */
+  passcodeTries: { perAddress: number; inAll: number }
+}
 
 const cookieName = 'longshore_share'
 
 /** `/shared/{slug}/access`: who knows a passcode gets what it takes to read. */
-export function shareAccessRoutes({ sql }: SharedRoutesDeps): Route<undefined>[] {
+export function shareAccessRoutes({ sql, passcodeTries: tries }: SharedRoutesDeps): Route<undefined>[] {
   return [
     openRoute(
       {
@@ -41,7 +46,7 @@ export function shareAccessRoutes({ sql }: SharedRoutesDeps): Route<undefined>[]
         const slug = slugOf(request)
         const bundle = await findShare(sql, slug)
         noteMade(response, bundle.id)
-        const granted = await openShare(sql, bundle, { passcode: body.passcode, address: request.ip ?? '' })
+        const granted = await openShare(sql, bundle, { passcode: body.passcode, address: request.ip ?? '', tries })
         // For links that a browser follows by itself, which carry no header.
         response.cookie(cookieName, granted.accessToken, {
           httpOnly: true,

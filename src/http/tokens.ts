@@ -12,14 +12,14 @@ import { empty, json, page } from './outcomes.ts'
 import { type Route, route } from './route.ts'
 import { pathUuid } from './validate.ts'
 
-type Deps = { sql: Sql }
+type Deps = { sql: Sql; limits: { tokensPerAccount: number } }
 
 /** `/tokens`: what a backend makes for browsers that upload. */
 export function tokenRoutes(deps: Deps): Route[] {
   return [create(deps), list(deps), revoke(deps)]
 }
 
-const create = ({ sql }: Deps) =>
+const create = ({ sql, limits }: Deps) =>
   route(
     {
       method: 'POST',
@@ -31,7 +31,7 @@ const create = ({ sql }: Deps) =>
       errors: ['TASK_NOT_FOUND', 'BUNDLE_NOT_FOUND', 'UPLOAD_ENDED', 'TOKEN_LIMIT'],
     },
     async ({ response, caller, body }) => {
-      const made = await createUploadToken(sql, caller, body)
+      const made = await createUploadToken(sql, caller, body, limits.tokensPerAccount)
       noteMade(response, made.id)
       response.status(201).set('Cache-Control', 'no-store').json(made)
     },

@@ -26,7 +26,7 @@ export type PushDeps = {
   sql: Sql
   sealer: Sealer | undefined
   notifiers: Notifiers
-  notify: { push: { perAccount: number } }
+  notify: { testsPerMinute: number; push: { perAccount: number } }
 }
 
 /**
@@ -66,9 +66,9 @@ export async function unsubscribe({ sql }: PushDeps, wanted: WantedSubscription)
 }
 
 /** Sends something that stands for no event. Throws PUSH_SUBSCRIPTION_NOT_FOUND, TOO_MANY_ATTEMPTS. */
-export async function sendTestNotice({ sql }: PushDeps, wanted: WantedSubscription): Promise<SubscriptionRow> {
+export async function sendTestNotice({ sql, notify }: PushDeps, wanted: WantedSubscription): Promise<SubscriptionRow> {
   const subscription = await getSubscription(sql, wanted)
-  await countTest(sql, wanted.accountId)
+  await countTest(sql, wanted.accountId, notify.testsPerMinute)
   // It may have been removed since it was read.
   const isThere = await insertNotice(sql, { subscriptionId: subscription.id, type: 'push.test', data: {} })
   if (!isThere) throw subscriptionNotFound(subscription.id)

@@ -9,9 +9,9 @@ import { countTest } from './test-limit.ts'
 import type { WebhookDeps } from './webhooks.ts'
 
 /** Tells a webhook something that stands for no event, the way events are told. Throws WEBHOOK_NOT_FOUND, WEBHOOK_DISABLED, TOO_MANY_ATTEMPTS. */
-export async function sendTest({ sql, signals }: WebhookDeps, wanted: WantedWebhook): Promise<DeliveryRow> {
+export async function sendTest({ sql, signals, notify }: WebhookDeps, wanted: WantedWebhook): Promise<DeliveryRow> {
   const { webhookId } = await enabledWebhook(sql, wanted)
-  await countTest(sql, wanted.accountId)
+  await countTest(sql, wanted.accountId, notify.testsPerMinute)
   const type = 'webhook.test'
   const body = JSON.stringify({ type, timestamp: new Date().toISOString(), data: { webhookId } })
   const deliveryId = await insertDelivery(sql, { webhookId, type, body })

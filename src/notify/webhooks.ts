@@ -25,7 +25,7 @@ export type WebhookDeps = {
   sql: Sql
   signals: Pick<Signals, 'send'>
   sealer: Sealer | undefined
-  notify: { allowedHosts: AllowedHosts; webhooks: { perAccount: number } }
+  notify: { allowedHosts: AllowedHosts; testsPerMinute: number; webhooks: { perAccount: number } }
 }
 
 type Creation = { accountId: string; request: CreateWebhookRequest; keyed: KeyedRequest | undefined }

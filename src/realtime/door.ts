@@ -12,15 +12,22 @@ export type Door = {
   close: () => void
 }
 
+export type DoorLimits = {
+  /** A client that sends more is disconnected. */
+  maxMessagesPerSecond: number
+  /** The longest message of a client. */
+  maxMessageBytes: number
+  /** What may wait for a client that does not take it. */
+  maxBacklogBytes: number
+  /** What a client of `/ws` may take to bring its token; one of Socket.IO, which has more to say first, has twice that. */
+  signInWithinMs: number
+}
+
 export type DoorOptions = {
   httpServer: HttpServer
   authenticate: Authenticate
   /** Begins the session of a client that was let in. */
   openSession: (signedIn: SignedIn, outlet: Outlet) => Session
+  limits: DoorLimits
   log: Log
 }
-
-/** The longest message of a client. */
-export const maxMessageBytes = 64 * 1024
-/** What may wait for a client that does not take it. */
-export const maxBacklogBytes = 1024 * 1024

@@ -1,9 +1,7 @@
-/** What one client may send within a second. */
-const maxPacketsPerSecond = 100
 const windowMs = 1_000
 
-/** Counts a client's packets; answers true once, when it has sent too many. */
-export function createFloodGate(): () => boolean {
+/** Counts a client's packets; answers true once, when it has sent too many within a second. */
+export function createFloodGate(maxPacketsPerSecond: number): () => boolean {
   let windowEndsAt = 0
   let packets = 0
   return () => {

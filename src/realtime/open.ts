@@ -6,7 +6,7 @@ import { type Meters, noMeters } from '../metrics/meters.ts'
 import { type Backlog, followBacklog } from '../tasks/backlog.ts'
 import { startAdminFeed } from './admin-feed.ts'
 import type { Authenticate, SignedIn } from './admission.ts'
-import type { Door } from './door.ts'
+import type { Door, DoorLimits } from './door.ts'
 import { followEvents } from './event-tail.ts'
 import { Hub } from './hub.ts'
 import type { Outlet } from './outlet.ts'
@@ -21,7 +21,7 @@ export type RealtimeOptions = {
   signals: Pick<Signals, 'on'>
   sql: Sql
   log: Log
-  limits: SessionLimits
+  limits: SessionLimits & DoorLimits
   /** Told of which accounts somebody is connected. */
   presence?: Pick<Presence, 'enter'>
   meters?: Pick<Meters, 'eventLag'>
@@ -71,13 +71,14 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
   const adminFeed = startAdminFeed({ hub, sql, backlog, log })
   return {
     attach: (httpServer) => {
-      doors.push(...[openSocketIo, openWebSocket].map((open) => open({ httpServer, authenticate, openSession, log })))
+      const doorOptions = { httpServer, authenticate, openSession, limits, log }
+      doors.push(openSocketIo(doorOptions), openWebSocket(doorOptions))
     },
     streamTask: async (request, response) => {
       streams.add(response)
       const leave = presence.enter(request.caller.account)
       try {
-        await streamTask({ hub, sql, recheckMs: limits.recheckMs, log }, request, response)
+        await streamTask({ hub, sql, ...limits, log }, request, response)
       } finally {
         streams.delete(response)
         leave()

@@ -4,27 +4,25 @@ import { admit, type SignedIn } from './admission.ts'
 import { createFloodGate } from './flood.ts'
 import { handshakeToken } from './handshake.ts'
 import type { Outlet } from './outlet.ts'
-import { type Door, type DoorOptions, maxBacklogBytes, maxMessageBytes } from './door.ts'
+import type { Door, DoorOptions } from './door.ts'
 import { notice, type Packet } from './packet.ts'
 import { refusalOf } from './refusal.ts'
 import type { Answer, Reply, Session } from './session.ts'
-
-const joinWithinMs = 10_000
 
 /**
  * Serves Socket.IO on `/socket.io` of an HTTP server that already has its request handler. Whoever connects is let in by
  * the token of the handshake, which may also name the first `rooms`.
  */
-export function openSocketIo({ httpServer, authenticate, openSession, log }: DoorOptions): Door {
+export function openSocketIo({ httpServer, authenticate, openSession, limits, log }: DoorOptions): Door {
   let closing = false
   const io = new Server(httpServer, {
     serveClient: false,
-    maxHttpBufferSize: maxMessageBytes,
-    connectTimeout: joinWithinMs,
+    maxHttpBufferSize: limits.maxMessageBytes,
+    connectTimeout: 2 * limits.signInWithinMs,
     destroyUpgrade: false,
     allowRequest: (_request, decide) => decide(closing ? 'shutting down' : null, !closing),
   })
-  limitPackets(io, log)
+  limitPackets(io, limits.maxMessagesPerSecond, log)
   const admitted = new WeakMap<Socket, SignedIn>()
   const letIn = async (socket: Socket, next: (refusal?: Error) => void): Promise<void> => {
     try {
@@ -39,7 +37,7 @@ export function openSocketIo({ httpServer, authenticate, openSession, log }: Doo
   io.on('connection', (socket) => {
     const signedIn = admitted.get(socket)
     if (signedIn === undefined) return socket.disconnect(true)
-    return serve(socket, openSession(signedIn, outletOf(socket)))
+    return serve(socket, openSession(signedIn, outletOf(socket, limits.maxBacklogBytes)))
   })
   return {
     drop: () => {
@@ -60,7 +58,7 @@ function serve(socket: Socket, session: Session): void {
   session.enterInitial('rooms' in socket.handshake.auth ? socket.handshake.auth['rooms'] : undefined)
 }
 
-function outletOf(socket: Socket): Outlet {
+function outletOf(socket: Socket, maxBacklogBytes: number): Outlet {
   const { conn } = socket
   // What was handed over since the last flush waits for the connection to take what was flushed then.
   let waitingBytes = 0
@@ -115,9 +113,9 @@ function tokenIn(request: unknown): unknown {
  * Disconnects a client that floods us, let in or not. A client that was let in is told to go, so that it does not come back
  * by itself.
  */
-function limitPackets(io: Server, log: Log): void {
+function limitPackets(io: Server, maxPerSecond: number, log: Log): void {
   io.engine.on('connection', (connection: Socket['conn']) => {
-    const isFlooding = createFloodGate()
+    const isFlooding = createFloodGate(maxPerSecond)
     connection.on('packet', () => {
       if (!isFlooding()) return
       const socket = [...io.sockets.sockets.values()].find((candidate) => candidate.conn === connection)

@@ -6,7 +6,6 @@ import { findOwnTaskIds } from '../db/task-lists.ts'
 import type { Log } from '../log.ts'
 import { getTask } from '../tasks/show.ts'
 import { atMoment, tokenExpired } from './admission.ts'
-import { maxBacklogBytes } from './door.ts'
 import type { EventBatch } from './event-tail.ts'
 import type { Hub, Listener } from './hub.ts'
 import { eventPacket, lastProgressOf, notice, type Packet } from './packet.ts'
@@ -21,7 +20,7 @@ export type StreamRequest = {
   afterSeq: number
 }
 
-export type StreamDeps = { hub: Hub; sql: Sql; recheckMs: number; log: Log }
+export type StreamDeps = { hub: Hub; sql: Sql; recheckMs: number; maxBacklogBytes: number; log: Log }
 
 const heartbeatMs = 15_000
 
@@ -115,7 +114,7 @@ class TaskStream implements Listener {
   #send(event: Pick<FeedEvent, 'seq' | 'type' | 'data'>): void {
     if (event.seq <= this.#lastSeq || this.#response.writableEnded) return
     // The client asks again, from where it is.
-    if (this.#held === undefined && this.#response.writableLength > maxBacklogBytes) return this.#end()
+    if (this.#held === undefined && this.#response.writableLength > this.#deps.maxBacklogBytes) return this.#end()
     const last = lastProgressOf(event)
     if (last) this.#write(last.type, last.data)
     const { type, data } = eventPacket(event)

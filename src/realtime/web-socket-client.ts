@@ -2,7 +2,7 @@ import type { RawData, WebSocket } from 'ws'
 import { type ClientPacket, clientPacket } from '../contract/realtime.ts'
 import { AppError } from '../errors.ts'
 import { admit } from './admission.ts'
-import { type DoorOptions, maxBacklogBytes } from './door.ts'
+import type { DoorOptions } from './door.ts'
 import { createFloodGate } from './flood.ts'
 import type { Outlet, Refusal } from './outlet.ts'
 import { notice, type Packet } from './packet.ts'
@@ -17,13 +17,11 @@ export const closeCodes = {
   refused: (status: number) => 4000 + status,
 } as const
 
-const signInWithinMs = 5_000
-
 /** One connection to `/ws`, from its token to its end. */
 export class WebSocketClient {
   readonly #options: DoorOptions
   readonly #connection: WebSocket
-  readonly #isFlooding = createFloodGate()
+  readonly #isFlooding: () => boolean
   readonly #signInTimer: NodeJS.Timeout
   #session: Session | undefined
   #isSigningIn = false
@@ -32,7 +30,9 @@ export class WebSocketClient {
   constructor(options: DoorOptions, connection: WebSocket, onClose: () => void) {
     this.#options = options
     this.#connection = connection
-    this.#signInTimer = setTimeout(() => this.#end(shownRefusal(tooLate())), signInWithinMs)
+    const { maxMessagesPerSecond, signInWithinMs } = options.limits
+    this.#isFlooding = createFloodGate(maxMessagesPerSecond)
+    this.#signInTimer = setTimeout(() => this.#end(shownRefusal(tooLate(signInWithinMs))), signInWithinMs)
     connection.on('message', (data, isBinary) => this.#receive(data, isBinary))
     connection.on('pong', () => {
       this.#isAlive = true
@@ -102,6 +102,7 @@ export class WebSocketClient {
 
   #outlet(): Outlet {
     const connection = this.#connection
+    const { maxBacklogBytes } = this.#options.limits
     return {
       send: (packet) => connection.send(encode(packet), { binary: false }),
       fill: () => connection.bufferedAmount / maxBacklogBytes,
@@ -152,7 +153,7 @@ function encode(packet: Packet): Buffer {
   return bytes
 }
 
-function tooLate(): AppError {
+function tooLate(signInWithinMs: number): AppError {
   return new AppError('UNAUTHENTICATED', `No token came within ${signInWithinMs / 1000} s.`)
 }
 

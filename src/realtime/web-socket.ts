@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { AppError } from '../errors.ts'
 import { refuseTokenInUrl } from './admission.ts'
-import { type Door, type DoorOptions, maxMessageBytes } from './door.ts'
+import type { Door, DoorOptions } from './door.ts'
 import { refusalOf } from './refusal.ts'
 import { closeCodes, WebSocketClient } from './web-socket-client.ts'
 
@@ -17,8 +17,8 @@ const pingEveryMs = 25_000
  * Upgrades of any other path but Socket.IO's are refused.
  */
 export function openWebSocket(options: DoorOptions): Door {
-  const { httpServer, log } = options
-  const server = new WebSocketServer({ noServer: true, maxPayload: maxMessageBytes, perMessageDeflate: false })
+  const { httpServer, limits, log } = options
+  const server = new WebSocketServer({ noServer: true, maxPayload: limits.maxMessageBytes, perMessageDeflate: false })
   const clients = new Set<WebSocketClient>()
   let closing = false
 

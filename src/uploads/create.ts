@@ -27,6 +27,7 @@ export type UploadLimits = {
   maxChunkSizeBytes: number
   maxFileSizeBytes: number
   openPerAccount: number
+  tokensPerAccount: number
 }
 
 export type CreateDeps = {

@@ -18,7 +18,6 @@ import { requireUpload, type Wanted } from './show.ts'
 /** Sets them apart from JWTs, and lets scanners of leaked secrets know them. */
 const prefix = 'lsu_'
 const secretBytes = 32
-const mostPerAccount = 1000
 
 /**
  * Makes a token for one upload or one bundle of whoever calls. Throws TASK_NOT_FOUND, UPLOAD_ENDED, BUNDLE_NOT_FOUND,
@@ -28,6 +27,7 @@ export async function createUploadToken(
   sql: Sql,
   { account: accountId, permissions }: Pick<Identity, 'account' | 'permissions'>,
   request: CreateUploadTokenRequest,
+  mostPerAccount: number,
 ): Promise<CreatedUploadToken> {
   const { taskId = null, bundleId = null, maxBytes = null, expiresInMinutes } = request
   if (taskId !== null) await requireOpen(sql, { taskId, accountId })

@@ -177,24 +177,7 @@ test('10,000 rooms are too many', async () => {
 })
 
 test('a client that does not read is told what it missed, asks for it, and ends with every event', async () => {
-  const node = await startNode(scratch.databaseUrl)
-  const account = randomUUID()
-  const room = `account:${account}`
-  const tasks = await Promise.all(Array.from({ length: 100 }, () => insertTask(database.sql, account)))
-  const client = await signInPlain(node.url, account)
-  await client.until('subscribed')
-  client.socket.pause()
-  const filler = 'x'.repeat(20_000)
-  // Far more than the system's own buffers take.
-  for (let round = 1; round <= 5; round += 1) {
-    await database.sql`
-      with told as (update tasks set last_seq = last_seq + 1 where id = any(${tasks}::uuid[]) returning *)
-      insert into task_events (task_id, seq, account_id, type, data)
-      select id, last_seq, account_id, 'task.started', jsonb_build_object('taskId', id, 'filler', ${filler}::text) from told`
-    writer.signals.send({ kind: 'events' })
-  }
-  const quick = await signInPlain(node.url, account)
-  await quick.until('subscribed')
+  const { client, room } = await leaveUnread({})
   client.socket.resume()
   const { data } = await client.until('missed')
   expect(data).toEqual({ room, after: expect.any(String) })
@@ -204,6 +187,34 @@ test('a client that does not read is told what it missed, asks for it, and ends 
   const seen = new Set(events(client).map((event) => `${event.data['taskId']} ${event.data['seq']}`))
   expect(seen.size).toBe(500)
 })
+
+test('what may wait for a client that does not read is as much as is set', async () => {
+  const { client } = await leaveUnread({ maxBacklogBytes: 2 ** 30 })
+  client.socket.resume()
+  await vi.waitFor(() => expect(events(client)).toHaveLength(500), deadline)
+  expect(client.packets.filter(({ type }) => type === 'missed')).toEqual([])
+})
+
+/** A client to whom five hundred events were told that it did not read: far more than the system's own buffers take. */
+async function leaveUnread(limits: Parameters<typeof startNode>[1]) {
+  const node = await startNode(scratch.databaseUrl, limits)
+  const account = randomUUID()
+  const tasks = await Promise.all(Array.from({ length: 100 }, () => insertTask(database.sql, account)))
+  const client = await signInPlain(node.url, account)
+  await client.until('subscribed')
+  client.socket.pause()
+  const filler = 'x'.repeat(20_000)
+  for (let round = 1; round <= 5; round += 1) {
+    await database.sql`
+      with told as (update tasks set last_seq = last_seq + 1 where id = any(${tasks}::uuid[]) returning *)
+      insert into task_events (task_id, seq, account_id, type, data)
+      select id, last_seq, account_id, 'task.started', jsonb_build_object('taskId', id, 'filler', ${filler}::text) from told`
+    writer.signals.send({ kind: 'events' })
+  }
+  const quick = await signInPlain(node.url, account)
+  await quick.until('subscribed')
+  return { client, room: `account:${account}` }
+}
 
 test('a process that goes away says so, and takes nobody in any more', async () => {
   const node = await startNode(scratch.databaseUrl)

@@ -9,6 +9,7 @@ import { openLog } from '../../src/log.ts'
 import type { Authenticate } from '../../src/realtime/admission.ts'
 import { openRealtime } from '../../src/realtime/open.ts'
 import type { SessionLimits } from '../../src/realtime/session.ts'
+import type { DoorLimits } from '../../src/realtime/door.ts'
 
 /** What a client was told; `after` is the cursor that a durable event brings. */
 export type Received = { type: string; data: Record<string, unknown>; after?: string }
@@ -21,7 +22,16 @@ export type Client = {
 }
 export type ApiNode = { url: string; port: number; signals: Signals; close: () => void }
 
-const limits = { maxRooms: 1000, maxEvents: 10_000, maxAgeMs: 24 * 3_600_000, recheckMs: 60_000 }
+const limits = {
+  maxRooms: 1000,
+  maxEvents: 10_000,
+  maxAgeMs: 24 * 3_600_000,
+  recheckMs: 60_000,
+  maxMessagesPerSecond: 100,
+  maxMessageBytes: 65_536,
+  maxBacklogBytes: 1_048_576,
+  signInWithinMs: 5000,
+}
 const noticeTypes = new Set(['subscribed', 'unsubscribed', 'missed', 'closing', 'admin.figures'])
 /** Tokens that do not count any more. */
 const revoked = new Set<string>()
@@ -45,7 +55,7 @@ const authenticate: Authenticate = async (token) => {
 }
 
 /** Starts what one API process has of it: an HTTP server with sockets, a pool and signals of its own. */
-export async function startNode(databaseUrl: string, own: Partial<SessionLimits> = {}): Promise<ApiNode> {
+export async function startNode(databaseUrl: string, own: Partial<SessionLimits & DoorLimits> = {}): Promise<ApiNode> {
   const log = openLog('test', { base: 'silent', scopes: {} }).root
   const { sql, close: closeDatabase } = openDatabase(databaseUrl, { name: 'node', maxConnections: 4 })
   const signals = await openSignals({ sql, listenUrl: databaseUrl, log })
