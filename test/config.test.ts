@@ -1,18 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import type { z } from 'zod'
 import { ConfigError, loadConfig } from '../src/config.ts'
-import { accessSettings } from '../src/config/access.ts'
-import { archiveSettings } from '../src/config/archives.ts'
-import { conversionSettings } from '../src/config/conversion.ts'
-import { limitSettings } from '../src/config/limits.ts'
-import { notifySettings } from '../src/config/notify.ts'
-import { processSettings } from '../src/config/process.ts'
-import { storageSettings } from '../src/config/storage.ts'
-import { taskSettings } from '../src/config/tasks.ts'
-import { tracingSettings } from '../src/config/tracing.ts'
-import { uploadSettings } from '../src/config/uploads.ts'
 
 const needed = {
   DATABASE_URL: 'postgres://localhost/longshore',
@@ -235,26 +223,4 @@ describe('the settings', () => {
       'UPLOAD_DEFAULT_CHUNK_SIZE: must not be larger than UPLOAD_MAX_CHUNK_SIZE',
     ])
   })
-})
-
-it('the README has every setting, with its default where that is a number', async () => {
-  const groups = [accessSettings, limitSettings, archiveSettings, conversionSettings, notifySettings, processSettings]
-  const settings = Object.assign({}, ...groups, storageSettings, taskSettings, tracingSettings, uploadSettings)
-  const rows = (await readFile('README.md', 'utf8')).split('\n').filter((line) => line.startsWith('| `'))
-  const told = new Map<string, string>()
-  for (const row of rows) {
-    const [, names = '', defaults = ''] = row.split('|')
-    const shown = defaults.split(', ')
-    for (const [index, name] of names.split(',').entries()) {
-      told.set(name.replace(/[`\s]/g, ''), (shown[index] ?? '').replace(/[`\s]/g, ''))
-    }
-  }
-  const traces = await readFile('docs/monitoring.md', 'utf8')
-  for (const [name, schema] of Object.entries(settings)) {
-    if (name.startsWith('OTEL_')) expect(traces).toContain(name)
-    else expect([...told.keys()]).toContain(name)
-    const usual = (schema as z.ZodType).safeParse(undefined).data
-    if (typeof usual === 'number' && usual !== Number.MAX_SAFE_INTEGER)
-      expect([name, told.get(name)]).toEqual([name, String(usual)])
-  }
 })
