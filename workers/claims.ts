@@ -22,7 +22,7 @@ export class Claims {
   readonly #asking: Group<Claim, TaskStatus | undefined>
   readonly #timer: NodeJS.Timeout
 
-  /** `claimSql`: sessions that plan every statement anew; groups of claims use two, one of renewals a third. */
+  /** `claimSql`: sessions for look-ups by id; groups of claims use two, one of renewals a third. */
   constructor({
     claimSql,
     signals,

@@ -120,11 +120,11 @@ function openLedger({ databaseUrl, preparesStatements }: Config, concurrency: nu
 }
 
 /**
- * Sessions in which groups of tasks are claimed, kept and completed, two for claims, two for completions, one for renewals. They plan every statement anew without a
- * transaction to say so in, which no transaction pooler takes. Throws ConfigError when one stands between.
+ * Sessions in which groups of tasks are claimed, kept and completed, two for claims, two for completions, one for renewals. They have
+ * settings of their own for looking rows up, which no transaction pooler takes. Throws ConfigError when one stands between.
  */
 async function openClaimSessions({ databaseDirectUrl }: Config): Promise<Database> {
-  const database = openDatabase(databaseDirectUrl, { name: 'claims', maxConnections: 5, replans: true })
+  const database = openDatabase(databaseDirectUrl, { name: 'claims', maxConnections: 5, looksUp: true })
   try {
     await pingDatabase(database.sql)
     return database

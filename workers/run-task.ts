@@ -54,11 +54,23 @@ export async function runDelivery(deps: RunDeps, delivery: { taskId: string; dis
       return
     }
     deps.dispatcher.claimed(task.band)
-    const claimed = { ...deps, log: log.child({ taskId: task.id, epoch: task.epoch }) }
+    const claimed = withLogOf(task, deps)
     const span = deps.tracing.begin(spanOf(task, delivery, beganAtMs))
     await span.within(async () => span.end(await runClaimed(claimed, task)))
   } catch (error) {
     log.warn({ err: error, ...delivery }, 'a delivery was given up; the task is delivered again')
+  }
+}
+
+/** With a log that names the task, which is made when something is logged: most runs say nothing. */
+function withLogOf({ id: taskId, epoch }: ClaimedTask, deps: RunDeps): RunDeps {
+  let log: Log | undefined
+  return {
+    ...deps,
+    get log() {
+      log ??= deps.log.child({ taskId, epoch })
+      return log
+    },
   }
 }
 
@@ -138,12 +150,13 @@ function workersLost({ attempts }: ClaimedTask): Permanent {
 }
 
 async function runJob(
-  { sql, sealer, log }: RunDeps,
+  deps: RunDeps,
   job: Job,
   task: ClaimedTask,
   signal: AbortSignal,
   progress: RunProgress,
 ): Promise<Outcome> {
+  const { sql, sealer } = deps
   const claim: Claim = { taskId: task.id, epoch: task.epoch }
   const context: JobContext = {
     taskId: task.id,
@@ -163,7 +176,9 @@ async function runJob(
         return work(query)
       }),
     sql,
-    log,
+    get log() {
+      return deps.log
+    },
   }
   const secrets = task.hasSecrets ? await openSecrets(sql, sealer, task.id) : {}
   return job.run(withSecrets(await resolveParameters(sql, task), secrets), context)

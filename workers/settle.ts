@@ -15,7 +15,7 @@ import type { BandRates } from './rates.ts'
 
 export type SettleDeps = {
   sql: Sql
-  /** Where groups are completed: sessions that plan every statement anew. */
+  /** Where groups are completed: sessions for look-ups by id. */
   claimSql: Sql
   signals: Pick<Signals, 'send'>
   registry: Registry

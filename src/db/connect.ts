@@ -17,10 +17,18 @@ export type DatabaseOptions = {
   /** False behind a transaction pooler that knows nothing of them: each statement then takes a round trip more. */
   preparesStatements?: boolean
   /**
-   * Has every statement planned for its tables as they are, as transactReplanned does, without a transaction around it: one
-   * round trip in place of three. A setting of the connection, which a transaction pooler would refuse.
+   * For statements that look up rows by their ids and nothing else: each is planned once, to go by the index, whatever the tables
+   * had in them then. Settings of the connection, which a transaction pooler would refuse.
    */
-  replans?: boolean
+  looksUp?: boolean
+}
+
+/** Left to itself the planner either plans each of them anew, for half a millisecond, or may keep a plan that reads all there is. */
+const lookingUp = {
+  plan_cache_mode: 'force_generic_plan',
+  enable_seqscan: 'off',
+  enable_hashjoin: 'off',
+  enable_mergejoin: 'off',
 }
 
 /**
@@ -38,7 +46,7 @@ export function openDatabase(databaseUrl: string, options: DatabaseOptions): Dat
     backoff: (failures) => Math.min(0.5, 0.02 * 2 ** failures),
     connection: {
       application_name: `longshore ${options.name}`,
-      ...(options.replans ? { plan_cache_mode: 'force_custom_plan' } : {}),
+      ...(options.looksUp ? lookingUp : {}),
     },
     onnotice: () => {},
     transform: { undefined: null, column: { from: postgres.toCamel } },

@@ -1,4 +1,4 @@
-import type { Claim } from './claims.ts'
+import { type Claim, isHeld } from './claims.ts'
 import { jsonb, type Query } from './connect.ts'
 import { expiryIn } from './files.ts'
 import { type OldThings, orphanObjects } from './objects.ts'
@@ -39,7 +39,7 @@ export async function reserveOutputs(
     insert into task_outputs (id, task_id, epoch, pool_id)
     select reserved.id, tasks.id, tasks.epoch, place.id
     from place, tasks, unnest(${ids}::uuid[]) as reserved (id)
-    where tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch} and tasks.lease_expires_at is not null`
+    where tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch} and ${isHeld(query)}`
   return rows.count === ids.length
 }
 
@@ -54,7 +54,7 @@ export async function saveOutput(
     update task_outputs set checkpoint = ${jsonb(query, checkpoint)}
     from tasks
     where task_outputs.id = ${id} and task_id = ${claim.taskId} and key is null
-      and tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch} and tasks.lease_expires_at is not null`
+      and tasks.id = ${claim.taskId} and tasks.epoch = ${claim.epoch} and ${isHeld(query)}`
   return rows.count === 1
 }
 

@@ -206,7 +206,7 @@ export async function retryTask(query: Query, taskId: string): Promise<Date | un
  */
 export async function changePriority(query: Query, taskId: string, priority: number): Promise<boolean> {
   const [row] = await query<(RingMember & { runnable: boolean })[]>`
-    update tasks set priority = ${priority},
+    update tasks set priority = ${priority}, band = ${bandOf(priority)},
       queue_key = (extract(epoch from ready_at) * 1000)::bigint - ${priority}::int * ${priorityWorthMs}::bigint,
       dispatch = dispatch + case when runnable then 1 else 0 end,
       admitted_at = case when runnable then null else admitted_at end, updated_at = now()

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import postgres from 'postgres'
 import { inject } from 'vitest'
-import { type Database, openDatabase } from '../../src/db/connect.ts'
+import { type Database, type DatabaseOptions, openDatabase } from '../../src/db/connect.ts'
 import { poll } from '../../src/launch/poll.ts'
 
 export type TestDatabase = {
@@ -10,7 +10,7 @@ export type TestDatabase = {
   /** What processes on it are told. */
   env: { DATABASE_URL: string; DATABASE_DIRECT_URL?: string }
   /** Opens a pool as such a process does. The test must close it. */
-  open: (options: { name: string; maxConnections: number }) => Database
+  open: (options: Pick<DatabaseOptions, 'name' | 'maxConnections' | 'looksUp'>) => Database
   /** Removes the database. Fails when somebody is still connected to it 5 s later: a pool was not closed. */
   drop: () => Promise<void>
 }

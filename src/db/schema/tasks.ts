@@ -33,13 +33,8 @@ export const tasks = pgTable(
     statusMessage: text('status_message'),
     progress: doublePrecision('progress').notNull().default(0),
     parameters: jsonb('parameters').notNull(),
-    /** The pools that its parameters name. */
-    poolIds: text('pool_ids')
-      .array()
-      .notNull()
-      .generatedAlwaysAs(
-        sql`array_remove(array[lower(parameters->>'poolId'), lower(parameters->>'sourcePoolId'), lower(parameters->>'targetPoolId')], null)`,
-      ),
+    /** The pools that its parameters name. The trigger `tasks_place` writes it. */
+    poolIds: text('pool_ids').array().notNull(),
     checkpoint: jsonb('checkpoint'),
     /** Some of its parameters are sealed in task_secrets, or were. */
     hasSecrets: boolean('has_secrets').notNull().default(false),
@@ -49,9 +44,8 @@ export const tasks = pgTable(
     errorCode: text('error_code'),
     errorMessage: text('error_message'),
     priority: smallint('priority').notNull().default(50),
-    band: text('band')
-      .notNull()
-      .generatedAlwaysAs(sql`case when priority >= 67 then 'high' when priority >= 34 then 'normal' else 'low' end`),
+    /** The trigger `tasks_place` writes it from the priority, and whoever changes that. */
+    band: text('band').notNull(),
     estimatedDurationSeconds: bigint('estimated_duration_seconds', { mode: 'number' }),
     attempts: integer('attempts').notNull().default(0),
     runnable: boolean('runnable').notNull().default(false),
