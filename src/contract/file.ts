@@ -54,6 +54,12 @@ export const listFilesQuery = z.strictObject({
   ...page,
 })
 
+/** The query of `GET …/content`. What else is in it says nothing: people add words to links. */
+export const contentQuery = z.object({
+  /** `inline`: shown by a browser, if it is a picture, sound, a film or plain text, and not SVG. */
+  disposition: z.enum(['attachment', 'inline']).default('attachment'),
+})
+
 /** Body of `PATCH /api/files/{id}`: what is left out stays; null takes bundle or expiry away. */
 export const changeFileRequest = z.strictObject({
   name: storableText(1024).optional(),

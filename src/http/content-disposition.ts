@@ -7,15 +7,29 @@ const nameless = 'download'
 /** Control characters, line and paragraph separators, and the marks that make a name read in another direction. */
 const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu
 
+/** What a browser does with a body: `attachment` saves it, `inline` shows it. */
+export type Disposition = 'attachment' | 'inline'
+
 /**
- * The value of `Content-Disposition` that saves a body under a file's name (RFC 6266). Whatever the name holds, the value
+ * Types that no browser runs anything of: pictures of pixels, sound, films and plain text. None ends with `+xml`, which
+ * would make it a document, and SVG is not among them.
+ */
+const shownTypes = /^(?:image\/(?:apng|avif|bmp|gif|jpeg|png|webp)|(?:audio|video)\/[\w.-]+|text\/plain)[ \t]*(?:;|$)/i
+
+/** How a body of this type is given to whoever asks for it so: what might run is saved, whatever was asked for. */
+export function allowedDisposition(asked: Disposition, contentType: string): Disposition {
+  return asked === 'inline' && shownTypes.test(contentType) ? 'inline' : 'attachment'
+}
+
+/**
+ * The value of `Content-Disposition` that gives a body a file's name (RFC 6266). Whatever the name holds, the value
  * is printable ASCII of bounded length, and the name it gives is a single path segment that is not made of dots alone.
  * A name that a quoted string cannot carry safely is given twice: simplified, and exactly in the encoding of RFC 8187.
  */
-export function attachmentDisposition(fileName: string): string {
+export function contentDisposition(disposition: Disposition, fileName: string): string {
   const name = safeName(fileName)
   const simple = simplified(name)
-  const plain = `attachment; filename="${simple}"`
+  const plain = `${disposition}; filename="${simple}"`
   return simple === name ? plain : `${plain}; filename*=UTF-8''${extendedValue(name)}`
 }
 

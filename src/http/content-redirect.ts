@@ -2,7 +2,7 @@ import type { Request, Response } from 'express'
 import type { FileRow } from '../db/files.ts'
 import type { Storage } from '../storage/contract.ts'
 import { safeContentType } from './content.ts'
-import { attachmentDisposition } from './content-disposition.ts'
+import { contentDisposition } from './content-disposition.ts'
 
 const validators = ['If-Match', 'If-None-Match', 'If-Range', 'If-Modified-Since', 'If-Unmodified-Since']
 
@@ -20,7 +20,7 @@ export async function redirected(
   if (validators.some((name) => request.get(name) !== undefined)) return false
   if (request.get('Range')?.includes(',')) return false
   const { url } = await direct.signRead(file.objectKey, {
-    disposition: attachmentDisposition(file.name),
+    disposition: contentDisposition('attachment', file.name),
     contentType: safeContentType(file.contentType),
   })
   response.writeHead(302, { Location: url, 'Cache-Control': 'no-store', 'Content-Length': 0 }).end()

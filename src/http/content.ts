@@ -11,17 +11,22 @@ import {
   type Segment,
   sendSegments,
 } from './content-body.ts'
-import { attachmentDisposition } from './content-disposition.ts'
+import { allowedDisposition, contentDisposition, type Disposition } from './content-disposition.ts'
 import { wholeSeconds } from './http-date.ts'
 
 export type Content = {
   name: string
   contentType: string
+  /** As it was asked for. */
+  disposition: Disposition
   sizeBytes: number
   sha256: Buffer
   lastModified: Date
   read: ReadRange
 }
+
+/** What is shown still runs nothing and may load itself alone, which browsers do for films and sound; they style it too. */
+const shownPolicy = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
 
 type Answer = {
   status: 200 | 206
@@ -31,8 +36,8 @@ type Answer = {
 }
 
 /**
- * Answers a GET or HEAD with a file's bytes, as an attachment, under RFC 9110: preconditions, ranges (several as
- * `multipart/byteranges`), and validators made from the SHA-256 and the date. Resolves when everything is sent or the
+ * Answers a GET or HEAD with a file's bytes, as an attachment unless something else was asked for and is safe, under RFC 9110:
+ * preconditions, ranges (several as `multipart/byteranges`), and validators made from the SHA-256 and the date. Resolves when everything is sent or the
  * client is gone. Throws PRECONDITION_FAILED, RANGE_NOT_SATISFIABLE (with `Content-Range` already set) and
  * STORAGE_UNAVAILABLE before anything is sent; STORAGE_UNAVAILABLE also afterwards, and then the connection is cut.
  */
@@ -54,10 +59,12 @@ export async function sendContent(request: Request, response: Response, content:
   }
 
   const { status, fields, segments, firstRange } = chooseAnswer(request, response, content, current)
+  const disposition = allowedDisposition(content.disposition, safeContentType(content.contentType))
   const headers = {
     ...commonFields(current),
+    ...(disposition === 'inline' ? { 'Content-Security-Policy': shownPolicy } : {}),
     'Accept-Ranges': 'bytes',
-    'Content-Disposition': attachmentDisposition(content.name),
+    'Content-Disposition': contentDisposition(disposition, content.name),
     'Content-Length': String(bodyLengthBytes(segments)),
     ...fields,
   }

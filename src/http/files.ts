@@ -1,6 +1,13 @@
 import type { Request, Response } from 'express'
 import type { Identity } from '../auth/verify.ts'
-import { changeFileRequest, deleteFileQuery, fileView, listFilesQuery, removedCount } from '../contract/file.ts'
+import {
+  changeFileRequest,
+  contentQuery,
+  deleteFileQuery,
+  fileView,
+  listFilesQuery,
+  removedCount,
+} from '../contract/file.ts'
 import type { Sql } from '../db/connect.ts'
 import { listFiles } from '../db/file-lists.ts'
 import type { FileRow } from '../db/files.ts'
@@ -9,6 +16,7 @@ import { fileNotFound, getFile, presentFile } from '../files/get.ts'
 import type { Pools } from '../files/pools.ts'
 import { redirected } from './content-redirect.ts'
 import { sendContent } from './content.ts'
+import type { Disposition } from './content-disposition.ts'
 import { contentAnswers, contentRequest, empty, json, page } from './outcomes.ts'
 import { type Route, route } from './route.ts'
 import { pathUuid } from './validate.ts'
@@ -62,11 +70,13 @@ const content = ({ sql, pools }: Deps) =>
       path: '/:fileId/content',
       id: 'downloadFile',
       summary: "Download a file's bytes, or ranges of them",
+      query: contentQuery,
       answers: contentAnswers,
       ...contentRequest,
     },
-    async ({ request, response, caller }) => {
-      await sendFile(request, response, pools, await getFile(sql, wantedOf(request, caller)))
+    async ({ request, response, caller, query }) => {
+      const file = await getFile(sql, wantedOf(request, caller))
+      await sendFile({ request, response, ...query }, pools, file)
     },
   )
 
@@ -133,13 +143,30 @@ const restore = ({ sql }: Deps) =>
     },
   )
 
-/** Answers with a file's bytes, or says where the pool gives them. */
-export async function sendFile(request: Request, response: Response, pools: Pools, file: FileRow): Promise<void> {
+type Download = { request: Request; response: Response; disposition: Disposition }
+
+/**
+ * Answers with a file's bytes, or says where the pool gives them. What is to be shown is given by us alone, whose header fields
+ * keep it from running.
+ */
+export async function sendFile(
+  { request, response, disposition }: Download,
+  pools: Pools,
+  file: FileRow,
+): Promise<void> {
   const storage = await pools.open(file.poolId)
-  if (await redirected(request, response, storage, file)) return
+  if (disposition === 'attachment' && (await redirected(request, response, storage, file))) return
   const { name, contentType, sizeBytes, sha256, createdAt } = file
   const read = (range: Parameters<typeof storage.read>[1]) => storage.read(file.objectKey, range)
-  await sendContent(request, response, { name, contentType, sizeBytes, sha256, lastModified: createdAt, read })
+  await sendContent(request, response, {
+    name,
+    contentType,
+    disposition,
+    sizeBytes,
+    sha256,
+    lastModified: createdAt,
+    read,
+  })
 }
 
 function wantedOf(request: Request, caller: Identity): WantedFile {

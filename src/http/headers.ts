@@ -2,7 +2,8 @@
 export const answerHeaders = {
   'Accept-Ranges': 'That parts of it can be asked for, by `Range`.',
   Allow: 'The methods that the path takes.',
-  'Content-Disposition': 'The name of the file; always as an attachment.',
+  'Content-Disposition':
+    'The name of the file; as an attachment, unless it was asked for `inline` and is safe to be shown.',
   'Content-Range': 'Which bytes these are, of how many.',
   ETag: 'The strong validator of what is answered.',
   'Last-Modified': 'When it changed last.',

@@ -1,5 +1,6 @@
 import type { Request, Response } from 'express'
 import { accessRequest, grantedAccess, sharedBundleView, sharedFilesQuery, sharedFileView } from '../contract/bundle.ts'
+import { contentQuery } from '../contract/file.ts'
 import type { BundleRow } from '../db/bundles.ts'
 import type { Sql } from '../db/connect.ts'
 import type { ErrorCode } from '../errors.ts'
@@ -107,15 +108,16 @@ const content = ({ sql, pools }: SharedRoutesDeps) =>
       path: '/:slug/files/:fileId/content',
       id: 'downloadSharedFile',
       summary: 'Download a file of a shared bundle',
+      query: contentQuery,
       answers: contentAnswers,
       headers: contentRequest.headers,
       errors: [...errors, ...contentRequest.errors],
     },
-    async ({ request, response }) => {
+    async ({ request, response, query }) => {
       const bundle = await read(sql, request, response)
       const fileId = pathUuid(request, 'fileId')
       if (fileId === undefined) throw fileNotFound(String(request.params['fileId']))
-      await sendFile(request, response, pools, await getShared(sql, bundle, fileId))
+      await sendFile({ request, response, ...query }, pools, await getShared(sql, bundle, fileId))
     },
   )
 

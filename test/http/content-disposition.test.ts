@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { attachmentDisposition } from '../../src/http/content-disposition.ts'
+import { allowedDisposition, contentDisposition } from '../../src/http/content-disposition.ts'
 
 /** What a browser saves under: `filename*` when it is there, else `filename` (RFC 6266 §4.3). */
 function savedAs(field: string): string {
@@ -29,7 +29,7 @@ describe('the name a client saves under', () => {
     ['a;b,c=d.txt', 'a;b,c=d.txt', 'a;b,c=d.txt'],
     ['x'.repeat(4096), 'x'.repeat(255), 'x'.repeat(255)],
   ])('%.40j', (name, saved, fallback) => {
-    const field = attachmentDisposition(name)
+    const field = contentDisposition('attachment', name)
     expect(savedAs(field)).toBe(saved)
     expect(fallbackOf(field)).toBe(fallback)
   })
@@ -51,7 +51,7 @@ describe('a path', () => {
     [' \u3000 ', 'download'],
     ['a/\u0000', '_'],
   ])('%j is saved as %j', (name, saved) => {
-    expect(savedAs(attachmentDisposition(name))).toBe(saved)
+    expect(savedAs(contentDisposition('attachment', name))).toBe(saved)
   })
 })
 
@@ -66,28 +66,63 @@ describe('characters that would do something', () => {
     ['a\u2066b', 'a_b'],
     ['half \ud83d.txt', 'half \ufffd.txt'],
   ])('%j', (name, saved) => {
-    expect(savedAs(attachmentDisposition(name))).toBe(saved)
+    expect(savedAs(contentDisposition('attachment', name))).toBe(saved)
   })
 })
 
 describe('a long name', () => {
   it('keeps its extension and whole characters within 255 bytes', () => {
-    const saved = savedAs(attachmentDisposition(`${'報'.repeat(3000)}.tar.gz`))
+    const saved = savedAs(contentDisposition('attachment', `${'報'.repeat(3000)}.tar.gz`))
     expect(saved).toMatch(/^報+\.gz$/u)
     expect(Buffer.byteLength(saved)).toBeLessThanOrEqual(255)
     expect(Buffer.byteLength(saved)).toBeGreaterThan(250)
-    expect(savedAs(attachmentDisposition(`${'a'.repeat(200)}${'🐟'.repeat(100)}.png`))).toMatch(/^a+🐟+\.png$/u)
+    expect(savedAs(contentDisposition('attachment', `${'a'.repeat(200)}${'🐟'.repeat(100)}.png`))).toMatch(
+      /^a+🐟+\.png$/u,
+    )
   })
 
   it('is cut at the end when what follows its dot is no extension', () => {
-    expect(savedAs(attachmentDisposition(`a.${'b'.repeat(4000)}`))).toBe(`a.${'b'.repeat(253)}`)
+    expect(savedAs(contentDisposition('attachment', `a.${'b'.repeat(4000)}`))).toBe(`a.${'b'.repeat(253)}`)
+  })
+})
+
+describe('what is asked for inline', () => {
+  it.each([
+    'image/png',
+    'IMAGE/JPEG',
+    'audio/mpeg',
+    'video/mp4; codecs="avc1"',
+    'video/x-matroska',
+    'text/plain;charset=utf-8',
+  ])('is shown when it is %s', (type) => {
+    expect(allowedDisposition('inline', type)).toBe('inline')
+    expect(allowedDisposition('attachment', type)).toBe('attachment')
+  })
+
+  it.each([
+    'image/svg+xml',
+    'image/x+xml',
+    'audio/x+xml',
+    'video/x+xml;a=b',
+    'text/html',
+    'text/plainx',
+    'text/xml',
+    'text/css',
+    'application/pdf',
+    'application/xhtml+xml',
+    'application/octet-stream',
+    'x-image/png',
+    'image/png+xml',
+    '',
+  ])('is saved when it is %j', (type) => {
+    expect(allowedDisposition('inline', type)).toBe('attachment')
   })
 })
 
 it('is printable ASCII of bounded length, whatever the name', () => {
   const names = Array.from({ length: 0x3000 }, (_, i) => `${String.fromCharCode(i)}a${String.fromCharCode(i * 5)}`)
   for (const name of [...names, '\u202e'.repeat(4096), '"'.repeat(4096), '%00'.repeat(4096), '\ud800'.repeat(4096)]) {
-    const field = attachmentDisposition(name)
+    const field = contentDisposition('attachment', name)
     expect(field).toMatch(
       /^attachment; filename="[\x20\x21\x23-\x5b\x5d-\x7e]+"(; filename\*=UTF-8''[\w!#$&+.^`|~%-]+)?$/,
     )

@@ -57,6 +57,7 @@ function freshState(folder: string): State {
   const content: Content = {
     name: 'Отчёт "final".bin',
     contentType: 'video/mp4',
+    disposition: 'attachment',
     sizeBytes: bytes.length,
     sha256: createHash('sha256').update(bytes).digest(),
     lastModified: new Date(Date.parse(changed) + 345),

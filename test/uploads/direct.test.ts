@@ -81,6 +81,9 @@ describeWithS3('chunks that go straight to the store', () => {
     const streamed = await fetch(content, { headers: validated, redirect: 'manual' })
     expect(streamed.status).toBe(200)
     await streamed.body?.cancel()
+    const shown = await fetch(`${content}?disposition=inline`, { headers: { authorization }, redirect: 'manual' })
+    expect(shown.status).toBe(200)
+    await shown.body?.cancel()
     for (const process of [...stage.system.apis, ...stage.system.workers]) {
       expect(process.output()).not.toMatch(/X-Amz-Signature/i)
     }
