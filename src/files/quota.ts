@@ -1,4 +1,4 @@
-import { countAttempt } from '../db/attempts.ts'
+import { countAttempt, forgetAttempts } from '../db/attempts.ts'
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import {
   changeUsage,
@@ -106,8 +106,16 @@ export function presentPoolUsage(row: PoolUsageRow): PoolUsageView {
 
 /** Compares what is booked with what there is, once a day whoever asks, and books what there is. Answers how much differed. */
 export async function checkUsageDaily(deps: { sql: Sql; log: Log }): Promise<number> {
-  const { count } = await countAttempt(deps.sql, { scope: 'usage check', subject: 'all' }, dayMs)
-  return count === 1 ? mendUsage(deps) : 0
+  const check = { scope: 'usage check', subject: 'all' }
+  const { count } = await countAttempt(deps.sql, check, dayMs)
+  if (count !== 1) return 0
+  try {
+    return await mendUsage(deps)
+  } catch (error) {
+    // Whoever asks next makes up for it, and not only tomorrow.
+    await forgetAttempts(deps.sql, check)
+    throw error
+  }
 }
 
 /** The same at once. Each difference is looked at again while nobody changes it, for it may be in the making. */

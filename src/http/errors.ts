@@ -60,7 +60,6 @@ function fromExpress(error: unknown): AppError | undefined {
   const options = { cause: error }
   const type = 'type' in error ? error.type : undefined
   if (type === 'entity.too.large') return new AppError('BODY_TOO_LARGE', 'The body is too large.', options)
-  if (type === 'entity.parse.failed') return new AppError('MALFORMED_JSON', 'The body is not valid JSON.', options)
   if (error.status === 415) {
     return new AppError('UNSUPPORTED_MEDIA_TYPE', 'The body must be sent as plain UTF-8, not compressed.', options)
   }

@@ -25,9 +25,15 @@ export function createJsonReader({ withinMs, maxBytes }: BodyBounds): ReadJson {
       }, withinMs)
       readers[size](request, response, (error?: unknown) => {
         clearTimeout(timer)
-        return error instanceof Error ? reject(error) : resolve()
+        return error instanceof Error ? reject(withoutBody(error)) : resolve()
       })
     })
+}
+
+/** The parser's error holds all of the body, and its message quotes it; there may be a password in it, so nobody is to log either. */
+function withoutBody(error: Error): Error {
+  const isTorn = 'type' in error && error.type === 'entity.parse.failed'
+  return isTorn ? new AppError('MALFORMED_JSON', 'The body is not valid JSON.') : error
 }
 
 /** A request, and how its body is read. */

@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { signToken } from '../../src/auth/token.ts'
-import { mendUsage } from '../../src/files/quota.ts'
+import { checkUsageDaily, mendUsage } from '../../src/files/quota.ts'
 import type { Answer, TestClient } from '../support/client.ts'
 import { addPool, runTask, uploaded } from '../support/job-files.ts'
 import { silent } from '../support/ledger.ts'
@@ -224,5 +224,26 @@ describe('the quota of an account', () => {
     const [row] = await stage.sql`select used_bytes from pool_usage where account_id = ${other}`
     expect(row).toEqual({ usedBytes: 0 })
     expect(await mendUsage({ sql: stage.sql, log: silent })).toBe(0)
+  })
+
+  it('is checked once a day, and again when a check failed', async () => {
+    const client = await stage.client()
+    await client.upload(randomBytes(100))
+    const check = { sql: stage.sql, log: silent }
+    const spoil = () => stage.sql`update pool_usage set used_bytes = 7 where account_id = ${client.account}`
+    await stage.sql`delete from attempts where scope = 'usage check'`
+    await spoil()
+    const failing = Object.assign(Object.create(silent), {
+      warn: () => {
+        throw new Error('no log')
+      },
+    })
+    await expect(checkUsageDaily({ ...check, log: failing })).rejects.toThrow('no log')
+    expect(await checkUsageDaily(check)).toBe(1)
+    await spoil()
+    expect(await checkUsageDaily(check)).toBe(0)
+    await stage.sql`update attempts set started_at = started_at - interval '1 day' where scope = 'usage check'`
+    expect(await checkUsageDaily(check)).toBe(1)
+    expect(await quota(client)).toMatchObject({ usedBytes: 100 })
   })
 })
