@@ -25,8 +25,15 @@ export type Content = {
   read: ReadRange
 }
 
-/** What is shown still runs nothing and may load itself alone, which browsers do for films and sound; they style it too. */
-const shownPolicy = "sandbox; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'"
+/**
+ * What is shown still runs nothing. A browser shows films and sound in a page of its own, which asks for them once more: that
+ * has to be allowed, and to be of the same origin, or it would be an unknown page that asks.
+ */
+function shownPolicy(contentType: string): string {
+  const isMedia = /^(?:audio|video)\//i.test(contentType)
+  const sandbox = isMedia ? 'sandbox allow-same-origin' : 'sandbox'
+  return `${sandbox}; default-src 'none'; img-src 'self'; media-src 'self'; style-src 'unsafe-inline'`
+}
 
 type Answer = {
   status: 200 | 206
@@ -59,10 +66,11 @@ export async function sendContent(request: Request, response: Response, content:
   }
 
   const { status, fields, segments, firstRange } = chooseAnswer(request, response, content, current)
-  const disposition = allowedDisposition(content.disposition, safeContentType(content.contentType))
+  const contentType = safeContentType(content.contentType)
+  const disposition = allowedDisposition(content.disposition, contentType)
   const headers = {
     ...commonFields(current),
-    ...(disposition === 'inline' ? { 'Content-Security-Policy': shownPolicy } : {}),
+    ...(disposition === 'inline' ? { 'Content-Security-Policy': shownPolicy(contentType) } : {}),
     'Accept-Ranges': 'bytes',
     'Content-Disposition': contentDisposition(disposition, content.name),
     'Content-Length': String(bodyLengthBytes(segments)),

@@ -36,6 +36,12 @@ describe('content that is asked for inline', () => {
       expect(answer.headers.get('content-security-policy')).toMatch(/^sandbox; default-src 'none'; (?!.*script)/)
       expect(await answer.text()).toContain(runs)
     }
+    for (const answer of await ask('video/mp4', '?disposition=inline')) {
+      expect(disposition(answer)).toBe('inline')
+      expect(answer.headers.get('content-security-policy')).toMatch(
+        /^sandbox allow-same-origin; default-src 'none'; (?!.*script)/,
+      )
+    }
   })
 
   it.each([
