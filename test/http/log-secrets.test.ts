@@ -1,5 +1,6 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
+import { runTask } from '../support/job-files.ts'
 import { openPlain, refusedUpgrade, signInPlain } from '../support/plain-socket.ts'
 import { expectRefusal } from '../support/refusal.ts'
 import { openStage, type Stage } from '../support/stage.ts'
@@ -81,6 +82,23 @@ it('no log has a token or a password in it, whatever came of the request that br
     ),
   )
   expect(told.map(([name]) => name)).toEqual([])
+})
+
+it('lines about a request have its id, and lines about a task the task’s', async () => {
+  const client = await stage.client()
+  const headers = { 'x-request-id': 'gateway-4712' }
+  expectRefusal(await client.call('GET', '/api/tasks/nothing', { headers }), 404, 'TASK_NOT_FOUND')
+  const task = await runTask(client, 'FileCompress', { fileIds: [randomUUID()] })
+  expect(task).toMatchObject({ status: 'Failed' })
+  const linesOf = (process: { output: () => string } | undefined) =>
+    (process?.output() ?? '')
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line): unknown => JSON.parse(line))
+  const refused = { requestId: 'gateway-4712', path: '/api/tasks/nothing', code: 'TASK_NOT_FOUND' }
+  await vi.waitFor(() => expect(linesOf(stage.system.apis[0])).toContainEqual(expect.objectContaining(refused)))
+  const failed = { taskId: task['taskId'], epoch: 1, msg: 'a task failed for good' }
+  await vi.waitFor(() => expect(linesOf(stage.system.workers[0])).toContainEqual(expect.objectContaining(failed)))
 })
 
 /** The head of a JWT says only how it is signed. */
