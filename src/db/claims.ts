@@ -8,7 +8,7 @@ export const leaseMs = 3000
 export type Claim = { taskId: string; epoch: number }
 
 /**
- * That a task is claimed: who has it and until when are written together. Not by its lease, for then the index of leases may
+ * That a task is claimed: who has it and until when are written together, which the ledger sees to. Not by its lease, for then the index of leases may
  * look cheaper than that of ids while few tasks are claimed, and all that are claimed would be read for each.
  */
 export function isHeld(query: Query): ReturnType<Query> {

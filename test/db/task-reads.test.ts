@@ -193,7 +193,8 @@ describe('on a ledger that took in 10,000 tasks at once and was never analysed',
     expect(admitted['tasks_waiting'], 'twice as many as are admitted are candidates').toBeLessThan(1100)
     const readmitted = await countReads([sql], () => transactReplanned(sql, (query) => readmitLost(query, deliveries)))
     expect(Object.keys(readmitted)).toEqual(['tasks_pkey'])
-    expect(readmitted['tasks_pkey']).toBeLessThan(512 * 4)
+    // Each is locked and written, and has two versions of its row: mostly a page has forgotten some of the first.
+    expect(readmitted['tasks_pkey']).toBeLessThanOrEqual(512 * 2 * 2)
   })
 })
 

@@ -60,7 +60,7 @@ describe('an encryption that is paused', () => {
   async function run(file: FileRow, given: { pauseAtBytes?: number; sealer?: Sealer | undefined } = {}) {
     const { pauseAtBytes, sealer } = { pauseAtBytes: Number.POSITIVE_INFINITY, sealer: testSealer, ...given }
     await ledger.sql`
-      update tasks set epoch = epoch + 1, status = 'InProgress', lease_expires_at = now() + interval '1 hour'
+      update tasks set epoch = epoch + 1, status = 'InProgress', claimed_by = 'w', lease_expires_at = now() + interval '1 hour'
       where id = ${taskId}`
     const stop = new AbortController()
     const epoch = Number((await ledger.task(taskId))['epoch'])

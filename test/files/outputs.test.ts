@@ -49,7 +49,7 @@ describe('the outputs of a task', () => {
   /** Outputs of the task's next claim. */
   async function claimed(): Promise<TaskOutputs> {
     await ledger.sql`
-      update tasks set epoch = epoch + 1, status = 'InProgress', lease_expires_at = now() + interval '1 hour'
+      update tasks set epoch = epoch + 1, status = 'InProgress', claimed_by = 'w', lease_expires_at = now() + interval '1 hour'
       where id = ${taskId}`
     const { epoch } = await ledger.task(taskId)
     return TaskOutputs.open(deps(), { taskId, accountId: '', permissions: [], epoch: Number(epoch), signal: never })
@@ -75,7 +75,7 @@ describe('the outputs of a task', () => {
 
   async function end(agoMs = 3_600_000): Promise<void> {
     await ledger.sql`
-      update tasks set status = 'Failed', runnable = false, lease_expires_at = null,
+      update tasks set status = 'Failed', runnable = false, claimed_by = null, lease_expires_at = null,
         completed_at = now() - ${agoMs} * interval '1 millisecond'
       where id = ${taskId}`
   }

@@ -36,7 +36,7 @@ describe('outputs that were saved', () => {
   /** Outputs of the task's next claim. */
   async function claimed(): Promise<TaskOutputs> {
     await ledger.sql`
-      update tasks set epoch = epoch + 1, status = 'InProgress', lease_expires_at = now() + interval '1 hour'
+      update tasks set epoch = epoch + 1, status = 'InProgress', claimed_by = 'w', lease_expires_at = now() + interval '1 hour'
       where id = ${taskId}`
     const { epoch } = await ledger.task(taskId)
     return TaskOutputs.open(
@@ -115,7 +115,7 @@ describe('outputs that were saved', () => {
   it('say nothing any more once the task has ended', async () => {
     await saved(await claimed())
     await ledger.sql`
-      update tasks set status = 'Failed', runnable = false, lease_expires_at = null, completed_at = now() - interval '1 hour'
+      update tasks set status = 'Failed', runnable = false, claimed_by = null, lease_expires_at = null, completed_at = now() - interval '1 hour'
       where id = ${taskId}`
     await takeLeftoverOutputs(ledger.sql, { olderThanMs: 0, notIn: [], limit: 100 })
     expect(await ledger.sql`select 1 from task_outputs where checkpoint is not null`).toHaveLength(0)

@@ -154,7 +154,7 @@ export function engineContract(openPlace: () => Promise<EnginePlace>): void {
   it('may give a task to somebody who is lost: what was taken and not claimed is given again', async () => {
     let nowMs = 0
     const lost = new LostDeliveries(ledger.sql, engine, () => nowMs)
-    await ledger.sql`update tasks set lease_expires_at = now() + interval '1 hour', status = 'InProgress'`
+    await ledger.sql`update tasks set claimed_by = 'w', lease_expires_at = now() + interval '1 hour', status = 'InProgress'`
     const [taskId = '', waiting = ''] = await ledger.addTasks(2)
     await engine.add(await ledger.admit())
     await ledger.sql`update tasks set admitted_at = now() - interval '3 seconds' where id in (${taskId}, ${waiting})`

@@ -33,7 +33,7 @@ describe('delivering tasks', () => {
 
   async function claimAdmitted(ids: readonly string[]): Promise<void> {
     await ledger.sql`
-      update tasks set lease_expires_at = now() + interval '1 hour', status = 'InProgress'
+      update tasks set claimed_by = 'w', lease_expires_at = now() + interval '1 hour', status = 'InProgress'
       where id = any(${ids}) and admitted_at is not null`
   }
 

@@ -82,6 +82,7 @@ export const tasks = pgTable(
       sql`status in ('Pending', 'InProgress', 'Paused', 'Completed', 'Failed', 'Cancelled', 'Expired')`,
     ),
     check('tasks_priority', sql`priority between 0 and 100`),
+    check('tasks_claim', sql`(claimed_by is null) = (lease_expires_at is null)`),
     check('tasks_runnable', sql`not runnable or (status in ('Pending', 'InProgress') and waits_for = 0)`),
     index('tasks_waiting')
       // The last two are there to be counted by: a backlog is read without its rows.

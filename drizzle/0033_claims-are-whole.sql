@@ -1,0 +1,1 @@
+ALTER TABLE "tasks" ADD CONSTRAINT "tasks_claim" CHECK ((claimed_by is null) = (lease_expires_at is null));
