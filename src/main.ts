@@ -14,6 +14,7 @@ import { openSignals } from './db/signals.ts'
 import { followPools } from './files/follow-pools.ts'
 import { openPools, type Pools } from './files/pools.ts'
 import { createApp } from './http/app.ts'
+import { guardConnections } from './http/front-door.ts'
 import { createAuditTrail } from './http/audit-trail.ts'
 import { listen } from './http/listen.ts'
 import { openRequestLimits } from './limits/requests.ts'
@@ -83,7 +84,7 @@ runMain(async (env) => {
   })
   const following = followPools({ ...parts, log: scope('storage') })
   const http = await listen(app, config, config.limits.http)
-  realtime.attach(http.server)
+  realtime.attach(http.server, guardConnections(app, config.limits.httpsOnly))
   log.info({ url: http.url, engine: engine.kind }, 'listening')
 
   return async () => {

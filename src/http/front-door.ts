@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import cors from 'cors'
 import type { Express, RequestHandler } from 'express'
 import helmet from 'helmet'
@@ -57,5 +58,25 @@ function securityHeaders({ corsOrigins, httpsOnly }: FrontDoorOptions): RequestH
 const requireHttps: RequestHandler = (request, _response, next) => {
   // Load balancers ask over plain HTTP whether we live, and no secret travels with that.
   if (request.secure || request.path.startsWith('/health/')) return next()
-  throw new AppError('HTTPS_REQUIRED', 'This server answers over HTTPS only.')
+  throw httpsRequired()
+}
+
+/** The same for connections that Express does not see: what is against one, or undefined. */
+export function guardConnections(app: Express, httpsOnly: boolean): (request: IncomingMessage) => AppError | undefined {
+  return (request) => {
+    if (!httpsOnly || isSecure(app, request)) return undefined
+    return httpsRequired()
+  }
+}
+
+/** As Express has it: the word of the proxy counts where the proxy is trusted. */
+function isSecure(app: Express, { socket, headers }: IncomingMessage): boolean {
+  const trusts: unknown = app.get('trust proxy fn')
+  const isTrusted: unknown = typeof trusts === 'function' && Reflect.apply(trusts, app, [socket.remoteAddress, 0])
+  const [said = ''] = String(headers['x-forwarded-proto'] ?? '').split(',', 1)
+  return isTrusted === true && said.trim() === 'https'
+}
+
+function httpsRequired(): AppError {
+  return new AppError('HTTPS_REQUIRED', 'This server answers over HTTPS only.')
 }

@@ -1,4 +1,5 @@
-import type { Server as HttpServer } from 'node:http'
+import type { IncomingMessage, Server as HttpServer } from 'node:http'
+import type { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
 import type { Authenticate, SignedIn } from './admission.ts'
 import type { Outlet } from './outlet.ts'
@@ -23,8 +24,12 @@ export type DoorLimits = {
   signInWithinMs: number
 }
 
+/** What is against a connection, before anybody says who it is; undefined when nothing is. */
+export type Guard = (request: IncomingMessage) => AppError | undefined
+
 export type DoorOptions = {
   httpServer: HttpServer
+  guard: Guard
   authenticate: Authenticate
   /** Begins the session of a client that was let in. */
   openSession: (signedIn: SignedIn, outlet: Outlet) => Session

@@ -6,7 +6,7 @@ import { type Meters, noMeters } from '../metrics/meters.ts'
 import { type Backlog, followBacklog } from '../tasks/backlog.ts'
 import { startAdminFeed } from './admin-feed.ts'
 import type { Authenticate, SignedIn } from './admission.ts'
-import type { Door, DoorLimits } from './door.ts'
+import type { Door, DoorLimits, Guard } from './door.ts'
 import { followEvents } from './event-tail.ts'
 import { Hub } from './hub.ts'
 import type { Outlet } from './outlet.ts'
@@ -32,7 +32,7 @@ export type Realtime = {
   /** Sends a task's events over HTTP as they come; see streamTask. */
   streamTask: (request: StreamRequest, response: ServerResponse) => Promise<void>
   /** Opens the doors on an HTTP server that already has its request handler; it is left open by closing. */
-  attach: (httpServer: HttpServer) => void
+  attach: (httpServer: HttpServer, guard?: Guard) => void
   /** Drops every connection in a way that makes clients come back by themselves, refuses new ones, and tells no more. */
   close: () => void
 }
@@ -70,8 +70,8 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
   const stopProgress = signals.on('progress', (progress) => hub.publishProgress(progress))
   const adminFeed = startAdminFeed({ hub, sql, backlog, log })
   return {
-    attach: (httpServer) => {
-      const doorOptions = { httpServer, authenticate, openSession, limits, log }
+    attach: (httpServer, guard = () => undefined) => {
+      const doorOptions = { httpServer, guard, authenticate, openSession, limits, log }
       doors.push(openSocketIo(doorOptions), openWebSocket(doorOptions))
     },
     streamTask: async (request, response) => {

@@ -13,14 +13,17 @@ import type { Answer, Reply, Session } from './session.ts'
  * Serves Socket.IO on `/socket.io` of an HTTP server that already has its request handler. Whoever connects is let in by
  * the token of the handshake, which may also name the first `rooms`.
  */
-export function openSocketIo({ httpServer, authenticate, openSession, limits, log }: DoorOptions): Door {
+export function openSocketIo({ httpServer, guard, authenticate, openSession, limits, log }: DoorOptions): Door {
   let closing = false
   const io = new Server(httpServer, {
     serveClient: false,
     maxHttpBufferSize: limits.maxMessageBytes,
     connectTimeout: 2 * limits.signInWithinMs,
     destroyUpgrade: false,
-    allowRequest: (_request, decide) => decide(closing ? 'shutting down' : null, !closing),
+    allowRequest: (request, decide) => {
+      const refusal = closing ? 'shutting down' : guard(request)?.code
+      decide(refusal ?? null, refusal === undefined)
+    },
   })
   limitPackets(io, limits.maxMessagesPerSecond, log)
   const admitted = new WeakMap<Socket, SignedIn>()

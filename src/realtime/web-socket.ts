@@ -17,7 +17,7 @@ const pingEveryMs = 25_000
  * Upgrades of any other path but Socket.IO's are refused.
  */
 export function openWebSocket(options: DoorOptions): Door {
-  const { httpServer, limits, log } = options
+  const { httpServer, guard, limits, log } = options
   const server = new WebSocketServer({ noServer: true, maxPayload: limits.maxMessageBytes, perMessageDeflate: false })
   const clients = new Set<WebSocketClient>()
   let closing = false
@@ -26,6 +26,8 @@ export function openWebSocket(options: DoorOptions): Door {
     if (request.url?.startsWith(socketIoPath)) return
     socket.on('error', () => socket.destroy())
     try {
+      const refusal = guard(request)
+      if (refusal) throw refusal
       refuseUpgrade(request, closing)
     } catch (error) {
       return answer(socket, refusalOf(error, log))

@@ -1,5 +1,8 @@
+import { once } from 'node:events'
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { WebSocket } from 'ws'
+import { refusedUpgrade } from '../support/plain-socket.ts'
 import { expectRefusal } from '../support/refusal.ts'
 import { openStage, type Stage } from '../support/stage.ts'
 
@@ -53,11 +56,23 @@ describe('a server that answers over HTTPS only', { timeout: 90_000 }, () => {
     expect(secure.headers.get('strict-transport-security')).toContain('max-age=')
     expectRefusal(await client.call('GET', '/api/tasks'), 403, 'HTTPS_REQUIRED')
     expect((await client.call('GET', '/health/live')).status).toBe(200)
+    const refused = { status: 403, body: { code: 'HTTPS_REQUIRED' } }
+    expect(await refusedUpgrade(client.url, '/ws')).toMatchObject(refused)
+    for (const proto of ['http', 'http, https', '']) {
+      expect(await refusedUpgrade(client.url, '/ws', { 'x-forwarded-proto': proto })).toMatchObject(refused)
+    }
+    const polling = `${client.url}/socket.io/?EIO=4&transport=polling`
+    expect(await (await fetch(polling)).json()).toMatchObject({ message: 'HTTPS_REQUIRED' })
+    expect((await fetch(polling, { headers: bySecure })).status).toBe(200)
+    const watching = new WebSocket(`${client.url.replace('http', 'ws')}/ws`, { headers: bySecure })
+    await once(watching, 'open')
+    watching.terminate()
     await stage.close()
 
     const trusting = await openStage({ workers: 0, env: { HTTPS_ONLY: 'true' } })
     const other = await trusting.client()
     expectRefusal(await other.call('GET', '/api/tasks', { headers: bySecure }), 403, 'HTTPS_REQUIRED')
+    expect(await refusedUpgrade(other.url, '/ws', bySecure)).toMatchObject({ status: 403 })
     await trusting.close()
   })
 })

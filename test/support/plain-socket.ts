@@ -50,8 +50,12 @@ export async function signInPlain(url: string, token: string, rooms?: unknown): 
 }
 
 /** How an upgrade is refused: the status and the JSON of the answer. */
-export async function refusedUpgrade(url: string, path: string): Promise<{ status: number; body: unknown }> {
-  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`)
+export async function refusedUpgrade(
+  url: string,
+  path: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: unknown }> {
+  const socket = new WebSocket(`${url.replace(/^http/, 'ws')}${path}`, { headers })
   return new Promise((resolve, reject) => {
     socket.once('open', () => reject(new Error('the upgrade was taken')))
     socket.once('error', () => {})
