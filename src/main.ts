@@ -84,7 +84,7 @@ runMain(async (env) => {
   })
   const following = followPools({ ...parts, log: scope('storage') })
   const http = await listen(app, config, config.limits.http)
-  realtime.attach(http.server, guardConnections(app, config.limits.httpsOnly))
+  realtime.attach(http.server, guardConnections(app, { ...config.limits, ...parts }))
   log.info({ url: http.url, engine: engine.kind }, 'listening')
 
   return async () => {

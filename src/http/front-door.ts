@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import cors from 'cors'
-import type { Express, RequestHandler } from 'express'
+import type { Express, Request, RequestHandler } from 'express'
 import helmet from 'helmet'
 import { AppError } from '../errors.ts'
 import type { RequestLimits } from '../limits/requests.ts'
@@ -61,20 +61,37 @@ const requireHttps: RequestHandler = (request, _response, next) => {
   throw httpsRequired()
 }
 
-/** The same for connections that Express does not see: what is against one, or undefined. */
-export function guardConnections(app: Express, httpsOnly: boolean): (request: IncomingMessage) => AppError | undefined {
-  return (request) => {
-    if (!httpsOnly || isSecure(app, request)) return undefined
-    return httpsRequired()
+type ConnectionRules = {
+  httpsOnly: boolean
+  requestLimits: Pick<RequestLimits, 'requireAddress' | 'useAddress'>
+}
+
+/** The same for connections that Express does not see. Who brings no good token counts against their address there too. */
+export function guardConnections(app: Express, { httpsOnly, requestLimits }: ConnectionRules) {
+  return {
+    against: (incoming: IncomingMessage): AppError | undefined => {
+      const request = asRequest(app, incoming)
+      if (httpsOnly && !request.secure) return httpsRequired()
+      try {
+        requestLimits.requireAddress(request.ip ?? '')
+        return undefined
+      } catch (error) {
+        if (error instanceof AppError) return error
+        throw error
+      }
+    },
+    stranger: (incoming: IncomingMessage): void => {
+      // It is over with this one; those that come next are refused.
+      requestLimits.useAddress(asRequest(app, incoming).ip ?? '').catch(() => {})
+    },
   }
 }
 
-/** As Express has it: the word of the proxy counts where the proxy is trusted. */
-function isSecure(app: Express, { socket, headers }: IncomingMessage): boolean {
-  const trusts: unknown = app.get('trust proxy fn')
-  const isTrusted: unknown = typeof trusts === 'function' && Reflect.apply(trusts, app, [socket.remoteAddress, 0])
-  const [said = ''] = String(headers['x-forwarded-proto'] ?? '').split(',', 1)
-  return isTrusted === true && said.trim() === 'https'
+/** Has Express say where a request came from and how: a proxy's word counts where the proxy is trusted. */
+function asRequest(app: Express, { socket, headers }: IncomingMessage): Pick<Request, 'ip' | 'secure'> {
+  const seen: unknown = Object.create(app.request, { socket: { value: socket }, headers: { value: headers } })
+  if (typeof seen !== 'object' || seen === null) return { ip: undefined, secure: false }
+  return { ip: String(Reflect.get(seen, 'ip')), secure: Reflect.get(seen, 'secure') === true }
 }
 
 function httpsRequired(): AppError {

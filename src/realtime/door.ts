@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server as HttpServer } from 'node:http'
-import type { AppError } from '../errors.ts'
+import { AppError } from '../errors.ts'
 import type { Log } from '../log.ts'
-import type { Authenticate, SignedIn } from './admission.ts'
+import { admit, type Authenticate, type SignedIn } from './admission.ts'
 import type { Outlet } from './outlet.ts'
 import type { Session } from './session.ts'
 
@@ -24,8 +24,12 @@ export type DoorLimits = {
   signInWithinMs: number
 }
 
-/** What is against a connection, before anybody says who it is; undefined when nothing is. */
-export type Guard = (request: IncomingMessage) => AppError | undefined
+export type Guard = {
+  /** What is against a connection, before anybody says who it is; undefined when nothing is. */
+  against: (request: IncomingMessage) => AppError | undefined
+  /** Is told of who came with no token or a wrong one. */
+  stranger: (request: IncomingMessage) => void
+}
 
 export type DoorOptions = {
   httpServer: HttpServer
@@ -35,4 +39,18 @@ export type DoorOptions = {
   openSession: (signedIn: SignedIn, outlet: Outlet) => Session
   limits: DoorLimits
   log: Log
+}
+
+/** Lets in whom a token names, and tells the guard of who brings no good one. Throws UNAUTHENTICATED, TOKEN_INVALID, TOKEN_EXPIRED. */
+export async function admitAt(
+  { authenticate, guard }: Pick<DoorOptions, 'authenticate' | 'guard'>,
+  request: IncomingMessage,
+  token: string | undefined,
+): Promise<SignedIn> {
+  try {
+    return await admit(authenticate, token)
+  } catch (error) {
+    if (error instanceof AppError && error.status === 401) guard.stranger(request)
+    throw error
+  }
 }

@@ -37,6 +37,8 @@ export type Realtime = {
   close: () => void
 }
 
+const nothingAgainst: Guard = { against: () => undefined, stranger: () => {} }
+
 /**
  * Serves everybody who watches: follows the ledger's events and hands them, and the progress that is signalled, to the
  * clients of this process.
@@ -70,7 +72,7 @@ export async function openRealtime(options: RealtimeOptions): Promise<Realtime> 
   const stopProgress = signals.on('progress', (progress) => hub.publishProgress(progress))
   const adminFeed = startAdminFeed({ hub, sql, backlog, log })
   return {
-    attach: (httpServer, guard = () => undefined) => {
+    attach: (httpServer, guard = nothingAgainst) => {
       const doorOptions = { httpServer, guard, authenticate, openSession, limits, log }
       doors.push(openSocketIo(doorOptions), openWebSocket(doorOptions))
     },

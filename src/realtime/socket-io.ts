@@ -1,10 +1,10 @@
 import { Server, type Socket } from 'socket.io'
 import type { Log } from '../log.ts'
-import { admit, type SignedIn } from './admission.ts'
+import type { SignedIn } from './admission.ts'
 import { createFloodGate } from './flood.ts'
 import { handshakeToken } from './handshake.ts'
 import type { Outlet } from './outlet.ts'
-import type { Door, DoorOptions } from './door.ts'
+import { admitAt, type Door, type DoorOptions } from './door.ts'
 import { notice, type Packet } from './packet.ts'
 import { refusalOf } from './refusal.ts'
 import type { Answer, Reply, Session } from './session.ts'
@@ -13,7 +13,8 @@ import type { Answer, Reply, Session } from './session.ts'
  * Serves Socket.IO on `/socket.io` of an HTTP server that already has its request handler. Whoever connects is let in by
  * the token of the handshake, which may also name the first `rooms`.
  */
-export function openSocketIo({ httpServer, guard, authenticate, openSession, limits, log }: DoorOptions): Door {
+export function openSocketIo(options: DoorOptions): Door {
+  const { httpServer, guard, openSession, limits, log } = options
   let closing = false
   const io = new Server(httpServer, {
     serveClient: false,
@@ -21,7 +22,7 @@ export function openSocketIo({ httpServer, guard, authenticate, openSession, lim
     connectTimeout: 2 * limits.signInWithinMs,
     destroyUpgrade: false,
     allowRequest: (request, decide) => {
-      const refusal = closing ? 'shutting down' : guard(request)?.code
+      const refusal = closing ? 'shutting down' : guard.against(request)?.code
       decide(refusal ?? null, refusal === undefined)
     },
   })
@@ -29,7 +30,7 @@ export function openSocketIo({ httpServer, guard, authenticate, openSession, lim
   const admitted = new WeakMap<Socket, SignedIn>()
   const letIn = async (socket: Socket, next: (refusal?: Error) => void): Promise<void> => {
     try {
-      admitted.set(socket, await admit(authenticate, handshakeToken(socket.handshake)))
+      admitted.set(socket, await admitAt(options, socket.request, handshakeToken(socket.handshake)))
     } catch (error) {
       const data = refusalOf(error, log)
       return next(Object.assign(new Error(data.message), { data }))

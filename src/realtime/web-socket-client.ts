@@ -1,8 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import type { RawData, WebSocket } from 'ws'
 import { type ClientPacket, clientPacket } from '../contract/realtime.ts'
 import { AppError } from '../errors.ts'
-import { admit } from './admission.ts'
-import type { DoorOptions } from './door.ts'
+import { admitAt, type DoorOptions } from './door.ts'
 import { createFloodGate } from './flood.ts'
 import type { Outlet, Refusal } from './outlet.ts'
 import { notice, type Packet } from './packet.ts'
@@ -21,18 +21,24 @@ export const closeCodes = {
 export class WebSocketClient {
   readonly #options: DoorOptions
   readonly #connection: WebSocket
+  readonly #request: IncomingMessage
   readonly #isFlooding: () => boolean
   readonly #signInTimer: NodeJS.Timeout
   #session: Session | undefined
   #isSigningIn = false
   #isAlive = true
 
-  constructor(options: DoorOptions, connection: WebSocket, onClose: () => void) {
+  constructor(
+    options: DoorOptions,
+    { connection, request }: { connection: WebSocket; request: IncomingMessage },
+    onClose: () => void,
+  ) {
     this.#options = options
     this.#connection = connection
+    this.#request = request
     const { maxMessagesPerSecond, signInWithinMs } = options.limits
     this.#isFlooding = createFloodGate(maxMessagesPerSecond)
-    this.#signInTimer = setTimeout(() => this.#end(shownRefusal(tooLate(signInWithinMs))), signInWithinMs)
+    this.#signInTimer = setTimeout(() => this.#endStranger(tooLate(signInWithinMs)), signInWithinMs)
     connection.on('message', (data, isBinary) => this.#receive(data, isBinary))
     connection.on('pong', () => {
       this.#isAlive = true
@@ -69,16 +75,16 @@ export class WebSocketClient {
     const packet = readPacket(textOf(data))
     if (packet instanceof AppError) return this.#reply(undefined, 'error', shownRefusal(packet))
     if (this.#session !== undefined) return this.#serve(this.#session, packet)
-    if (packet.type !== 'auth') return this.#end(shownRefusal(notSignedIn()))
+    if (packet.type !== 'auth') return this.#endStranger(notSignedIn())
     void this.#signIn(packet)
   }
 
   async #signIn({ id, token, rooms }: ClientPacket): Promise<void> {
     if (this.#isSigningIn) return
     this.#isSigningIn = true
-    const { authenticate, openSession, log } = this.#options
+    const { openSession, log } = this.#options
     try {
-      const signedIn = await admit(authenticate, token)
+      const signedIn = await admitAt(this.#options, this.#request, token)
       if (this.#connection.readyState !== this.#connection.OPEN) return
       clearTimeout(this.#signInTimer)
       const { account, expiresAt } = signedIn.caller
@@ -88,6 +94,11 @@ export class WebSocketClient {
     } catch (error) {
       this.#end(refusalOf(error, log))
     }
+  }
+
+  #endStranger(why: AppError): void {
+    this.#options.guard.stranger(this.#request)
+    this.#end(shownRefusal(why))
   }
 
   #serve(session: Session, { type, id, data, token }: ClientPacket): void {

@@ -26,14 +26,14 @@ export function openWebSocket(options: DoorOptions): Door {
     if (request.url?.startsWith(socketIoPath)) return
     socket.on('error', () => socket.destroy())
     try {
-      const refusal = guard(request)
+      const refusal = guard.against(request)
       if (refusal) throw refusal
       refuseUpgrade(request, closing)
     } catch (error) {
       return answer(socket, refusalOf(error, log))
     }
     server.handleUpgrade(request, socket, head, (connection) => {
-      const client = new WebSocketClient(options, connection, () => clients.delete(client))
+      const client = new WebSocketClient(options, { connection, request }, () => clients.delete(client))
       clients.add(client)
     })
   })

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { TestClient } from '../support/client.ts'
+import { knockPlainly, knockWithSocketIo } from '../support/knock.ts'
+import { refusedUpgrade } from '../support/plain-socket.ts'
 import { expectRefusal } from '../support/refusal.ts'
 import { describeWithRedis } from '../support/redis.ts'
 import { startRedisServer } from '../support/redis-server.ts'
@@ -48,6 +50,23 @@ describe('requests over the limit', { timeout: 90_000 }, () => {
     expectRefusal(await read(client, { ...unsigned, ...from('2001:db8::2') }), 429, 'RATE_LIMITED')
     expectRefusal(await read(client, from('2001:db8::3')), 429, 'RATE_LIMITED')
     expect((await read(client, from('2001:db8:0:1::1'))).status).toBe(200)
+  })
+
+  it.each(['/ws', 'Socket.IO'])('without a good token over %s close it to their address as well', async (door) => {
+    const client = await stage.client()
+    const address = door === '/ws' ? '192.0.2.21' : '192.0.2.22'
+    const headers = { 'x-forwarded-for': address }
+    const knock =
+      door === '/ws' ? () => knockPlainly(client.url, headers) : () => knockWithSocketIo(client.url, headers)
+    for (let nth = 1; nth <= limit; nth++) expect(await knock()).toBe('TOKEN_INVALID')
+    // Counted behind the answer, so the next may still be let as far as its token.
+    await expect.poll(knock, { timeout: 5000 }).toBe('RATE_LIMITED')
+    expectRefusal(await read(client, headers), 429, 'RATE_LIMITED')
+    expect(await refusedUpgrade(client.url, '/ws', headers)).toMatchObject({
+      status: 429,
+      body: { code: 'RATE_LIMITED' },
+    })
+    expect((await read(client, { 'x-forwarded-for': '192.0.2.23' })).status).toBe(200)
   })
 
   it('for what is shared are refused to their address, to which everything else stays open', async () => {
