@@ -1,6 +1,8 @@
 import type { JobBenchmark } from './job-benchmark.ts'
 import { benchCompress } from './jobs-compress.ts'
 import { benchEncrypt } from './jobs-encrypt.ts'
+import { benchMigrate } from './jobs-migrate.ts'
+import { benchMove } from './jobs-move.ts'
 
 type Print = (text: string) => void
 
@@ -10,6 +12,8 @@ type Part = (options: JobBenchmark, print: Print) => Promise<string[]>
 const parts: Record<string, Part> = {
   encrypt: benchEncrypt,
   compress: benchCompress,
+  move: benchMove,
+  migrate: benchMigrate,
 }
 
 export const jobParts: readonly string[] = Object.keys(parts)

@@ -20,6 +20,10 @@ export type TaskStack = {
   relay: Relay
   /** Asks the API for something as one account. Throws on an answer that is no success. */
   call: (method: string, path: string, body?: unknown) => Promise<unknown>
+  /** Who `call` is. */
+  account: string
+  /** Where the API and the worker keep their data. */
+  dataDir: string
   stop: () => Promise<void>
 }
 
@@ -59,10 +63,11 @@ async function assemble({ slots, parentFolder, relayed = false }: StackOptions, 
   const relay = await openRelay(databaseUrl)
   undo.push(() => relay.close())
   const secret = randomBytes(32).toString('hex')
+  const dataDir = join(folder, 'data')
   const env = {
     DATABASE_URL: databaseUrl,
     REDIS_URL: redis.redisUrl,
-    DATA_DIR: join(folder, 'data'),
+    DATA_DIR: dataDir,
     AUTH_JWT_SECRET: secret,
     PORT: '0',
     TASK_MODULES: scriptPath('scripts/bench/tasks-jobs.js'),
@@ -88,9 +93,10 @@ async function assemble({ slots, parentFolder, relayed = false }: StackOptions, 
     : {}
   const args = ['--queues', 'normal', '--concurrency', String(slots)]
   const worker = await start('workers/main.js', 'working', args, past)
-  const token = await signToken(secret, { account: randomUUID(), admin: true, expiresInSeconds: 24 * 3600 })
+  const account = randomUUID()
+  const token = await signToken(secret, { account, admin: true, expiresInSeconds: 24 * 3600 })
   const call = (method: string, path: string, body?: unknown) => request(`${api.url}${path}`, token, method, body)
-  return { redisUrl: redis.redisUrl, sql: database.sql, api, worker, relay, call }
+  return { redisUrl: redis.redisUrl, sql: database.sql, api, worker, relay, call, account, dataDir }
 }
 
 async function request(url: string, token: string, method: string, body: unknown): Promise<unknown> {

@@ -68,6 +68,7 @@ class PoolMigration {
   readonly #state: MigrationCheckpoint
   readonly #failed = new Set<string>()
   #copied: FileRow[] = []
+  #switching = Promise.resolve()
   /** What is copied, or being copied, and that no file refers to yet. */
   #aheadBytes = 0
 
@@ -95,7 +96,7 @@ class PoolMigration {
       if (last) {
         await this.#copyPage(page)
         state.cursor = last.objectId
-        await this.#switch()
+        await this.#switch({ least: 0 })
       } else if (state.hasMoved) {
         Object.assign(state, { cursor: null, hasMoved: false })
       } else {
@@ -110,7 +111,7 @@ class PoolMigration {
       for (let file = waiting.shift(); file; file = waiting.shift()) {
         this.#context.signal.throwIfAborted()
         await this.#copy(file)
-        if (this.#copied.length >= switchObjects) await this.#switch()
+        await this.#switch({ least: switchObjects })
       }
     }
     await keepFinished(this.#outputs, async () => {
@@ -153,8 +154,17 @@ class PoolMigration {
     }
   }
 
+  /** Changes over, unless fewer than `least` objects wait for it. One after the other: each counts on from what is there. */
+  async #switch({ least }: { least: number }): Promise<void> {
+    if (this.#copied.length < least) return
+    // Who waited may find that it was done for all of them.
+    const switching = this.#switching.then(() => (this.#copied.length < least ? undefined : this.#switchCopied()))
+    this.#switching = switching
+    await switching
+  }
+
   /** Has the files of what was copied refer to the copies, and notes how far that is, in one transaction. */
-  async #switch(): Promise<void> {
+  async #switchCopied(): Promise<void> {
     const copied = this.#copied
     this.#copied = []
     const state = this.#state
