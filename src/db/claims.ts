@@ -1,6 +1,7 @@
 import type { Band, TaskStatus } from '../contract/task.ts'
 import { joinRings } from './admission.ts'
 import { jsonb, type Query } from './connect.ts'
+import { isoNow } from './events.ts'
 
 /** How long a claim lives without a heartbeat. Ledger time alone decides. */
 export const leaseMs = 3000
@@ -74,11 +75,6 @@ export async function claimTasks(
     select id, dispatch, account_id, type, name, band, pool_ids, parameters, has_secrets, permissions, checkpoint,
       progress, attempts, epoch, traceparent, extract(epoch from now() - ready_at)::float8 as waited_seconds
     from claimed`
-}
-
-/** The transaction's time as JSON has it: ISO 8601 in UTC with milliseconds. */
-function isoNow(query: Query) {
-  return query`to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 }
 
 /** Those of the claims that are in force. */
@@ -185,7 +181,7 @@ export async function completeTasks(
       update tasks set status = 'Completed', runnable = false, lease_expires_at = null, claimed_by = null, progress = 100,
         results = wanted.results, completed_at = now(), last_seq = last_seq + 1, last_activity = now(), updated_at = now()
       from wanted where tasks.id = wanted.id
-      returning tasks.*
+      returning tasks.id, tasks.epoch, tasks.last_seq, tasks.account_id, tasks.name, tasks.type, tasks.results
     ), told as (
       insert into task_events (task_id, seq, account_id, type, data)
       select id, last_seq, account_id, 'task.completed', jsonb_build_object('taskId', id, 'name', name, 'type', type,

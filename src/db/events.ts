@@ -17,6 +17,11 @@ export async function appendEvent(query: Query, event: NewEvent): Promise<boolea
   return rows.count === 1
 }
 
+/** The transaction's time as JSON has it: ISO 8601 in UTC with milliseconds. Once a statement, not for each of its rows. */
+export function isoNow(query: Query): ReturnType<Query> {
+  return query`(select to_char(now() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))`
+}
+
 export type EventRow = { seq: number; type: string; data: Record<string, unknown>; createdAt: Date }
 
 /** A task's events after `seq`, oldest first. */

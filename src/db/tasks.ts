@@ -2,85 +2,12 @@ import { type Band, bandOf, type TaskStatus } from '../contract/task.ts'
 import { joinRings, type RingMember } from './admission.ts'
 import { jsonb, type Query } from './connect.ts'
 
-export type NewTask = {
-  id: string
-  accountId: string
-  type: string
-  name: string
-  description?: string | null
-  status: 'Pending' | 'InProgress'
-  parameters: Record<string, unknown>
-  hasSecrets?: boolean
-  permissions?: readonly string[] | null
-  priority: number
-  estimatedDurationSeconds?: number | null
-  /** The deadline: what has not ended by then expires. */
-  expiredAt?: Date | null
-  /** To be delivered now. False for an upload that receives, and for what waits for other tasks. */
-  runnable: boolean
-  waitsFor?: number
-  /** The schedule that makes it, and the tick it stands for. */
-  scheduleId?: string
-  scheduledFor?: Date | null
-  /** The trace it is part of. */
-  traceparent?: string | undefined
-}
-
 /** A point of priority is worth a minute of waiting, within an account and band. */
 const priorityWorthMs = 60_000
 
 /** `queue_key` of a task that becomes ready `delayMs` from now. */
-const queueKey = (query: Query, priority: ReturnType<Query>) =>
+export const queueKey = (query: Query, priority: ReturnType<Query>) =>
   query`(extract(epoch from now()) * 1000)::bigint - ${priority} * ${priorityWorthMs}::bigint`
-
-/**
- * Writes tasks with their `task.created` events, and answers them in the order given. Whoever calls it has the runnable ones
- * admitted after the commit.
- */
-export async function insertTasks(query: Query, tasks: readonly NewTask[]): Promise<TaskRow[]> {
-  const rows = tasks.map((task) => ({
-    id: task.id,
-    account_id: task.accountId,
-    type: task.type,
-    name: task.name,
-    description: task.description ?? null,
-    status: task.status,
-    parameters: task.parameters,
-    has_secrets: task.hasSecrets ?? false,
-    permissions: task.permissions ?? null,
-    priority: task.priority,
-    estimated_duration_seconds: task.estimatedDurationSeconds ?? null,
-    expired_at: task.expiredAt?.toISOString() ?? null,
-    runnable: task.runnable && (task.waitsFor ?? 0) === 0,
-    waits_for: task.waitsFor ?? 0,
-    schedule_id: task.scheduleId ?? null,
-    scheduled_for: task.scheduledFor?.toISOString() ?? null,
-    traceparent: task.traceparent ?? null,
-  }))
-  const waiting = tasks.filter((task) => task.runnable)
-  const members = waiting.map(({ accountId, priority }) => ({ accountId, band: bandOf(priority) }))
-  const writing = query<TaskRow[]>`
-    with created as (
-      insert into tasks (id, account_id, type, name, description, status, idle_status, parameters, has_secrets, permissions, priority,
-        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, traceparent, last_seq, queue_key)
-      select id, account_id, type, name, description, status, status, parameters, has_secrets,
-        case when permissions is not null then array(select jsonb_array_elements_text(permissions)) end, priority,
-        estimated_duration_seconds, expired_at, runnable, waits_for, schedule_id, scheduled_for, traceparent, 1, ${queueKey(query, query`priority`)}
-      from jsonb_to_recordset((select ${JSON.stringify(rows)}::text)::jsonb) as task (id uuid, account_id uuid, type text, name text,
-        description text, status text, parameters jsonb, has_secrets boolean, permissions jsonb, priority smallint, estimated_duration_seconds bigint,
-        expired_at timestamptz, runnable boolean, waits_for int, schedule_id uuid, scheduled_for timestamptz, traceparent text)
-      returning *
-    ), told as (
-      insert into task_events (task_id, seq, account_id, type, data)
-      select id, 1, account_id, 'task.created', jsonb_build_object('taskId', id, 'name', name, 'type', type, 'createdAt',
-        to_char(created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))
-      from created
-    )
-    select ${taskColumns(query)} from created`
-  const [created] = await Promise.all([writing, joinRings(query, members)])
-  const byId = new Map(created.map((task) => [task.id, task]))
-  return tasks.flatMap(({ id }) => byId.get(id) ?? [])
-}
 
 /** Says that a worker is wanted: raises `dispatch`, so that jobs of earlier dispatches do nothing. Admission follows. With `traceparent` it is part of that trace. */
 export async function makeRunnable(query: Query, taskIds: readonly string[], traceparent?: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { CreateTaskRequest } from '../contract/task.ts'
-import type { NewTask } from '../db/tasks.ts'
+import type { NewTask } from '../db/new-tasks.ts'
 import { AppError } from '../errors.ts'
 import { newTaskId } from './ids.ts'
 import { findReferences, renameReferences } from './references.ts'

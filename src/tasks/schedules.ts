@@ -13,7 +13,8 @@ import {
   type WantedSchedule,
 } from '../db/schedules.ts'
 import type { Signals } from '../db/signals.ts'
-import { findTask, insertTasks, type TaskRow } from '../db/tasks.ts'
+import { insertTasks } from '../db/new-tasks.ts'
+import { findTask, type TaskRow } from '../db/tasks.ts'
 import { findOpenTasks } from '../db/ticks.ts'
 import { AppError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'

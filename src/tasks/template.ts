@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { TaskTemplate } from '../contract/schedule.ts'
-import type { NewTask } from '../db/tasks.ts'
+import type { NewTask } from '../db/new-tasks.ts'
 import { AppError } from '../errors.ts'
 import type { Registry } from './define-job.ts'
 import { type FieldError, newTaskOf, planTasks } from './plan.ts'

@@ -1,6 +1,6 @@
 import { type Query, type Sql, transact } from '../db/connect.ts'
 import type { Signals } from '../db/signals.ts'
-import { insertTasks, type NewTask } from '../db/tasks.ts'
+import { insertTasks, type NewTask } from '../db/new-tasks.ts'
 import {
   type DueSchedule,
   findMadeTicks,

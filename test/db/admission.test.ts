@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Delivery, leaveRings } from '../../src/db/admission.ts'
 import { pauseBand, resumeBand } from '../../src/db/bands.ts'
 import { transact } from '../../src/db/connect.ts'
-import { insertTasks } from '../../src/db/tasks.ts'
+import { insertTasks } from '../../src/db/new-tasks.ts'
 import { type Ledger, openLedger } from '../support/ledger.ts'
 
 describe('admission', () => {

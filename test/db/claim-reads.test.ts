@@ -12,7 +12,7 @@ import {
   saveProgress,
 } from '../../src/db/claims.ts'
 import { transact, transactReplanned } from '../../src/db/connect.ts'
-import { insertTasks } from '../../src/db/tasks.ts'
+import { insertTasks } from '../../src/db/new-tasks.ts'
 import { createDatabase } from '../support/postgres.ts'
 import { countReads, listUnclaimed } from '../support/reads.ts'
 

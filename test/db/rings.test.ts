@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type Delivery, findUnclaimed, leaveRings, readmitLost } from '../../src/db/admission.ts'
 import { transact } from '../../src/db/connect.ts'
-import { insertTasks } from '../../src/db/tasks.ts'
+import { insertTasks } from '../../src/db/new-tasks.ts'
 import { type Ledger, openLedger } from '../support/ledger.ts'
 import { until } from '../support/system.ts'
 

@@ -16,7 +16,8 @@ import { type Database, type Query, transact, transactReplanned } from '../../sr
 import { readNewEvents } from '../../src/db/event-feed.ts'
 import { listTaskEvents } from '../../src/db/events.ts'
 import { listTasks, type TaskFilter } from '../../src/db/task-lists.ts'
-import { deleteOldTasks, findOverdue, insertTasks } from '../../src/db/tasks.ts'
+import { insertTasks } from '../../src/db/new-tasks.ts'
+import { deleteOldTasks, findOverdue } from '../../src/db/tasks.ts'
 import { createDatabase, type TestDatabase } from '../support/postgres.ts'
 import { countReads, flush, listUnclaimed, type Reads } from '../support/reads.ts'
 
