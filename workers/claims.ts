@@ -21,6 +21,7 @@ export class Claims {
   readonly #taking: Group<Delivered, ClaimedTask | undefined>
   readonly #asking: Group<Claim, TaskStatus | undefined>
   readonly #timer: NodeJS.Timeout
+  #isShuttingDown = false
 
   /** `claimSql`: sessions for look-ups by id; groups of claims use two, one of renewals a third. */
   constructor({
@@ -55,10 +56,17 @@ export class Claims {
   keep(claim: Claim, stop: AbortController): () => void {
     const kept: Kept = { claim, stop, off: this.#signals.onTask(claim.taskId, () => void this.#renew([kept])) }
     this.#kept.add(kept)
+    if (this.#isShuttingDown) stop.abort(new StopReason('shutdown'))
     return () => {
       kept.off()
       this.#kept.delete(kept)
     }
+  }
+
+  /** Has all runs stop, and those that are still to come: others will go on with their tasks. */
+  shutDown(): void {
+    this.#isShuttingDown = true
+    for (const { stop } of this.#kept) stop.abort(new StopReason('shutdown'))
   }
 
   close(): void {

@@ -58,14 +58,13 @@ runMain(async (env, args) => {
   const tools = await openTools(config, { searchPath: env['PATH'] ?? '', log: scope('convert') })
   const jobs = builtInJobs({ sql, pools, log: scope('uploads'), ...tools })
   const registry = registerJobs(jobs, await loadTaskModules(config.tasks.modules))
-  const shutdown = new AbortController()
   const ledger = { sql, signals, registry, dispatcher, tracing, taskLimits: config.tasks }
   const { meters, serve } = await openMetrics(config)
   const verbs = { ...ledger, pools, engine, ...tools, meters, log: scope('tasks') }
   const claims = new Claims({ claimSql, signals, workerId, log: scope('tasks') })
   const rates = new BandRates()
   const settler = new Settler({ ...verbs, claimSql, rates, admit: dispatcher.admit })
-  const run = { ...verbs, claims, settler, rates, shutdown: shutdown.signal }
+  const run = { ...verbs, claims, settler, rates }
 
   const served = { bands: [...slots.keys()], types: [...registry.keys()], offers: offersOf(registry) }
   const worker = { id: workerId, concurrency, ...served }
@@ -85,7 +84,7 @@ runMain(async (env, args) => {
 
   return async () => {
     log.info('stopping')
-    const timer = setTimeout(() => shutdown.abort(), graceMs)
+    const timer = setTimeout(() => claims.shutDown(), graceMs)
     await atMost(graceMs + 1500, Promise.all([notify, ...consumers].map((one) => one.close())))
     clearTimeout(timer)
     claims.close()

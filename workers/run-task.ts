@@ -34,8 +34,6 @@ export type RunDeps = {
   meters: Pick<Meters, 'taskStarted' | 'taskRan'>
   tracing: Pick<Tracing, 'begin' | 'span'>
   log: Log
-  /** Fires when this worker shuts down and its runs must end. */
-  shutdown: AbortSignal
 }
 
 /** How long a run that was told to stop may take before it is left to itself. */
@@ -109,9 +107,6 @@ async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<SpanEnd> {
     return ended(await deps.settler.settleError(job, task, workersLost(task)))
   }
   const stop = new AbortController()
-  const onShutdown = (): void => stop.abort(new StopReason('shutdown'))
-  deps.shutdown.addEventListener('abort', onShutdown)
-  if (deps.shutdown.aborted) onShutdown()
   const letGo = deps.claims.keep(claim, stop)
   const progress = new RunProgress(deps, task)
   const beganAtMs = performance.now()
@@ -132,7 +127,6 @@ async function runClaimed(deps: RunDeps, task: ClaimedTask): Promise<SpanEnd> {
     return note(await deps.settler.settleError(job, task, cause), error)
   } finally {
     letGo()
-    deps.shutdown.removeEventListener('abort', onShutdown)
   }
 }
 

@@ -21,12 +21,9 @@ export type TestWorker = {
   ledger: Ledger
   signals: Signals
   /** Runs one delivery of a task as a job of type `Test`; resolves when it is settled. Dispatch 0 unless said otherwise. */
-  deliver: (
-    taskId: string,
-    run: Run,
-    options?: { dispatch?: number; shutdown?: AbortSignal; type?: string },
-  ) => Promise<void>
+  deliver: (taskId: string, run: Run, options?: { dispatch?: number; type?: string }) => Promise<void>
   untilRunning: (taskId: string) => Promise<unknown>
+  shutDown: () => void
   close: () => Promise<void>
 }
 
@@ -42,7 +39,7 @@ export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {})
   return {
     ledger,
     signals,
-    deliver: async (taskId, run, { dispatch = 0, shutdown = new AbortController().signal, type } = {}) => {
+    deliver: async (taskId, run, { dispatch = 0, type } = {}) => {
       const registry = registerJobs([jobOf(run, type)])
       const rates = new BandRates()
       const settler = new Settler({ sql, claimSql: sql, signals, registry, pools, rates, admit: () => {}, log: silent })
@@ -58,12 +55,12 @@ export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {})
         meters: noMeters,
         tracing: noTracing,
         log: silent,
-        shutdown,
       }
       await runDelivery(deps, { taskId, dispatch })
     },
     untilRunning: (taskId) =>
       until(async () => ((await ledger.task(taskId))['status'] === 'InProgress' ? true : undefined)),
+    shutDown: () => claims.shutDown(),
     close: async () => {
       claims.close()
       await signals.close()

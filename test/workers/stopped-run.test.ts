@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { pauseTask, stopTask } from '../../src/db/tasks.ts'
 import { StopReason } from '../../src/tasks/define-job.ts'
 import type { Ledger } from '../support/ledger.ts'
@@ -52,20 +52,30 @@ describe('a run that must stop', () => {
     expect(await ledger.eventTypes(taskId)).toEqual(['task.created', 'task.started'])
   })
 
-  it('gives the task back at once when the worker shuts down', async () => {
-    const taskId = await ledger.addTask()
-    const shutdown = new AbortController()
-    const running = deliver(taskId, untilStopped, { shutdown: shutdown.signal })
-    await worker.untilRunning(taskId)
-    shutdown.abort()
-    await running
-    expect(await ledger.task(taskId)).toMatchObject({
-      status: 'Pending',
-      runnable: true,
-      dispatch: 1,
-      attempts: 0,
-      admittedAt: null,
+  it('gives all tasks back at once when the worker shuts down, those too that it was just about to begin', async () => {
+    const stopping = await openWorker()
+    const isWarned = vi.fn()
+    process.on('warning', isWarned)
+    onTestFinished(async () => {
+      process.off('warning', isWarned)
+      await stopping.close()
     })
+    const taskIds = await Promise.all(Array.from({ length: 12 }, () => stopping.ledger.addTask()))
+    const runs = taskIds.map((taskId) => stopping.deliver(taskId, untilStopped))
+    await Promise.all(taskIds.map((taskId) => stopping.untilRunning(taskId)))
+    stopping.shutDown()
+    const late = await stopping.ledger.addTask()
+    await Promise.all([...runs, stopping.deliver(late, untilStopped)])
+    for (const taskId of [...taskIds, late]) {
+      expect(await stopping.ledger.task(taskId)).toMatchObject({
+        status: 'Pending',
+        runnable: true,
+        dispatch: 1,
+        attempts: 0,
+        admittedAt: null,
+      })
+    }
+    expect(isWarned).not.toHaveBeenCalled()
   })
 
   it('lets a paused run save where it is and goes on from there', async () => {
