@@ -34,6 +34,12 @@ export class OutputNames {
     }
   }
 
+  /** Takes a name back that nothing was written under. */
+  async giveBack(poolId: string, { id }: ObjectName): Promise<void> {
+    const free = await this.#free.get(poolId)?.catch(() => undefined)
+    free?.push(id)
+  }
+
   #reserve(poolId: string): Promise<string[]> {
     // A job with one output reserves one; one with thousands asks seldom.
     const count = Math.min(mostReserved, Math.max(1, this.#reservedCount))

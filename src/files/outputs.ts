@@ -123,6 +123,7 @@ export class TaskOutputs {
       await judge.judge(head)
     }
     const copied = await storage.copyObject(name, source, this.#run.signal)
+    if (!copied) await this.#names.giveBack(plan.poolId, name)
     return copied && onFinished({ key: copied.key, sizeBytes: from.sizeBytes, sha256: from.sha256 })
   }
 

@@ -139,7 +139,7 @@ export type ObjectCheckpoint = { name: ObjectName; sizeBytes: number; state?: st
 
 /** Where an object lies, as far as another storage can make use of it. */
 export type ObjectSource =
-  | { kind: 'local'; path: string; sizeBytes: number }
+  | { kind: 'local'; rootPath: string; path: string; sizeBytes: number }
   | { kind: 's3'; store: string; bucket: string; key: string; sizeBytes: number }
 
 /** What a claim makes: of an upload's task, or one output. Storage turns it into a key that no other object has. */

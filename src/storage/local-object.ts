@@ -9,6 +9,8 @@ import { readAhead } from './local-reader.ts'
 
 /** Pieces smaller than this are gathered first: each write costs a hop to the thread pool. */
 const gatherBytes = 256 * 1024
+/** So often is the disk told to begin with what was written, beside the writing: at the end little is left to wait for. */
+const flushEveryBytes = 32 * 1024 * 1024
 
 /** Begins an output's file, which is worth nothing until it is published. */
 export async function createObject(layout: LocalLayout, name: ObjectName): Promise<ObjectWriter> {
@@ -50,14 +52,19 @@ export async function continueObject(
   }
 }
 
-/** Shares the blocks of another local pool's object, where the filesystem can do that. */
+/**
+ * Shares the blocks of another local pool's object, where the filesystem can do that. Pools with which it could not are noted in
+ * `unshared` and not tried again: that would cost each small file as much as half of its copy.
+ */
 export async function copyObject(
   layout: LocalLayout,
   name: ObjectName,
   source: ObjectSource,
+  unshared: Set<string>,
 ): Promise<{ key: string } | undefined> {
-  if (source.kind !== 'local') return undefined
+  if (source.kind !== 'local' || unshared.has(source.rootPath)) return undefined
   const cloned = await onMedium(() => unlessAbsent(() => cloneDurably(source.path, layout.output(name))))
+  if (cloned === false) unshared.add(source.rootPath)
   if (cloned !== true) return undefined
   return publishAt(layout, name)
 }
@@ -76,6 +83,10 @@ class LocalObjectWriter implements ObjectWriter {
   readonly #gathered = Buffer.allocUnsafe(gatherBytes)
   #gatheredBytes = 0
   #sizeBytes: number
+  #unflushedBytes = 0
+  #flushing: Promise<void> | undefined
+  /** A kernel tells once that it could not write, so it is kept until somebody relies on what was written. */
+  #flushFailure: { error: unknown } | undefined
   #isOpen = true
 
   constructor(layout: LocalLayout, name: ObjectName, handle: FileHandle, sizeBytes: number) {
@@ -86,10 +97,10 @@ class LocalObjectWriter implements ObjectWriter {
   }
 
   async write(piece: Buffer): Promise<void> {
-    if (this.#gatheredBytes + piece.length > gatherBytes) await this.#flush()
+    if (this.#gatheredBytes + piece.length > gatherBytes) await this.#write(this.#takeGathered())
     this.#sizeBytes += piece.length
     if (piece.length >= gatherBytes) {
-      await onMedium(() => writeFully(this.#handle, piece))
+      await this.#write(piece)
       return
     }
     piece.copy(this.#gathered, this.#gatheredBytes)
@@ -97,8 +108,8 @@ class LocalObjectWriter implements ObjectWriter {
   }
 
   async checkpoint(): Promise<ObjectCheckpoint> {
-    await this.#flush()
-    await onMedium(() => this.#handle.datasync())
+    await this.#write(this.#takeGathered())
+    await onMedium(() => this.#sync())
     return { name: this.#name, sizeBytes: this.#sizeBytes }
   }
 
@@ -114,11 +125,33 @@ class LocalObjectWriter implements ObjectWriter {
     await onMedium(() => this.#handle.close())
   }
 
-  async #flush(): Promise<void> {
-    if (this.#gatheredBytes === 0) return
-    const countBytes = this.#gatheredBytes
+  #takeGathered(): Buffer {
+    const gathered = this.#gathered.subarray(0, this.#gatheredBytes)
     this.#gatheredBytes = 0
-    await onMedium(() => writeFully(this.#handle, this.#gathered.subarray(0, countBytes)))
+    return gathered
+  }
+
+  async #write(bytes: Buffer): Promise<void> {
+    if (bytes.length === 0) return
+    await onMedium(() => writeFully(this.#handle, bytes))
+    this.#unflushedBytes += bytes.length
+    if (this.#unflushedBytes >= flushEveryBytes && this.#flushing === undefined) this.#flushing = this.#flushAhead()
+  }
+
+  async #flushAhead(): Promise<void> {
+    this.#unflushedBytes = 0
+    try {
+      await this.#handle.datasync()
+    } catch (error) {
+      this.#flushFailure ??= { error }
+    }
+    this.#flushing = undefined
+  }
+
+  async #sync(): Promise<void> {
+    await this.#flushing
+    if (this.#flushFailure) throw this.#flushFailure.error
+    await this.#handle.datasync()
   }
 }
 

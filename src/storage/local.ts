@@ -36,6 +36,7 @@ export async function openLocalStorage(options: {
     )
   }
   const flush = new BackgroundFlush(log)
+  const unshared = new Set<string>()
   return {
     leastChunkBytes: 1,
     createSink: (plan) => createSink(layout, plan),
@@ -47,8 +48,8 @@ export async function openLocalStorage(options: {
     removeSink: (sink, last, keepKey) => removeSink(layout, sink, last, keepKey),
     createObject: (name) => createObject(layout, name),
     continueObject: (name, checkpoint, how) => continueObject(layout, name, checkpoint, how),
-    copyObject: (name, source) => copyObject(layout, name, source),
-    source: (key, sizeBytes) => ({ kind: 'local', path: layout.object(key), sizeBytes }),
+    copyObject: (name, source) => copyObject(layout, name, source, unshared),
+    source: (key, sizeBytes) => ({ kind: 'local', rootPath: root, path: layout.object(key), sizeBytes }),
     discardObject: (name) => discardObject(layout, name),
     read: async (key, range) => readObject(layout.object(key), range),
     remove: async (key) => onMedium(() => rm(layout.object(key), { force: true })),
