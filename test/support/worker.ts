@@ -5,7 +5,7 @@ import type { Pools } from '../../src/files/pools.ts'
 import { defineJob, type Job, type JobContext, type JobOutcome, registerJobs } from '../../src/tasks/define-job.ts'
 import { Claims } from '../../workers/claims.ts'
 import { noMeters } from '../../src/metrics/meters.ts'
-import { noTracing } from '../../src/tracing/tracing.ts'
+import { noTracing, type Tracing } from '../../src/tracing/tracing.ts'
 import { BandRates } from '../../workers/rates.ts'
 import { runDelivery } from '../../workers/run-task.ts'
 import { Settler } from '../../workers/settle.ts'
@@ -29,8 +29,10 @@ export type TestWorker = {
 
 export const testSealer = createSealer([Buffer.alloc(32, 'a key for tests')])
 
-/** Its pools are never away, unless `outageOf` says so. */
-export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {}): Promise<TestWorker> {
+/** Its pools are never away, unless `outageOf` says so, and nobody is told of spans. */
+export async function openWorker(
+  options: { outageOf?: Pools['outageOf']; tracing?: Tracing } = {},
+): Promise<TestWorker> {
   const ledger = await openLedger()
   const { sql } = ledger
   const pools = { outageOf: options.outageOf ?? (async () => undefined) }
@@ -53,7 +55,7 @@ export async function openWorker(options: { outageOf?: Pools['outageOf'] } = {})
         dispatcher: { claimed: () => {} },
         rates,
         meters: noMeters,
-        tracing: noTracing,
+        tracing: options.tracing ?? noTracing,
         log: silent,
       }
       await runDelivery(deps, { taskId, dispatch })
