@@ -74,7 +74,8 @@ describe.skipIf(!(await hasPrometheus()))('Prometheus', () => {
         }).catch((cause: unknown) => {
           throw new Error(`nothing comes of ${query}`, { cause })
         })
-        expect(found.every(({ value }) => value >= 0)).toBe(true)
+        // A quantile of what nothing was counted for lately is NaN, which is not drawn; the other series have to make sense.
+        expect([query, found.filter(({ value }) => value < 0)]).toEqual([query, []])
       }
     } finally {
       over.abort()
