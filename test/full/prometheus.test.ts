@@ -18,7 +18,10 @@ const token = 'a-token-for-monitoring-alone'
 const at = (path: string): string => join(packageRoot(), path)
 const board = z.object({ panels: z.array(z.object({ targets: z.array(z.object({ expr: z.string() })).default([]) })) })
 
-describe.skipIf(!(await hasPrometheus()))('Prometheus', () => {
+// On a machine of somebody's own it may be missing; in CI that is a failure.
+const isLeftOut = process.env['CI'] !== 'true' && !(await hasPrometheus())
+
+describe.skipIf(isLeftOut)('Prometheus', () => {
   let stage: Stage
   let prometheus: Prometheus
   let folder: string
