@@ -68,7 +68,7 @@ describe('watching a task', () => {
   it('tells of progress at first and at last, and in between every 5 % or second, however often the run reports', async () => {
     const client = await stage.client()
     const watcher = await connect(client.url, client.token, { transport: 'websocket' })
-    const taskId = await createTask(client, 'Count', { to: 100, everyMs: 1 })
+    const taskId = await createTask(client, 'Count', { to: 100, everyMs: 10 })
     await untilStatus(client, taskId, 'Completed')
     await untilHeard(watcher, taskId, 'task.completed')
     const told = of(watcher, taskId)
